@@ -1,0 +1,92 @@
+"""The nouns that everything shares.
+
+| noun | type |
+|---|---|
+| scalar field | `AbstractEnergy` (`FunctionEnergy`, `SumEnergy`, `HostEnergy`, `AbstractLaneEnergy`) |
+| vector field | `AbstractDynamics` (`GradientFlow`) |
+| noisy measurement | `AbstractNoisyWeight`, `AbstractNoisyEnergy`, `AbstractOracle` |
+| what a flat point stands for | `AbstractSpace` (`FreeSpace`, `PeriodicSpace`, `SphereSpace`, `FlatSpace`) |
+| invariances | `AbstractSymmetry` (`NoSymmetry`, `ClusterSymmetry`, `PeriodicSymmetry`, `SphereSymmetry`) |
+| where searches begin | `AbstractStart` (`BoxStart`, `BallStart`, …) |
+| all of these together | `System` |
+| an iteration | `AbstractSolver`, run by `Lanes`, `solve_many` and `solve` |
+| how it ended | `Outcome`, `Solution` |
+| proof that a point is what it is called | `Certificate` |
+
+Energies are seen through `value_and_grad`, `hvp` and `hessian` only. Points are flat; blocks of
+points carry *lanes* as trailing axes.
+"""
+
+from ._certificate import Certificate as Certificate
+from ._check_energy import check_energy as check_energy
+from ._dynamics import AbstractDynamics as AbstractDynamics
+from ._dynamics import GradientFlow as GradientFlow
+from ._dynamics import jacobian as jacobian
+from ._energy import AbstractEnergy as AbstractEnergy
+from ._energy import AbstractLaneEnergy as AbstractLaneEnergy
+from ._energy import FunctionEnergy as FunctionEnergy
+from ._energy import SumEnergy as SumEnergy
+from ._energy import hessian as hessian
+from ._energy import hvp as hvp
+from ._energy import value_and_grad as value_and_grad
+from ._errors import ArgumentError as ArgumentError
+from ._errors import EnergyError as EnergyError
+from ._errors import PrecisionError as PrecisionError
+from ._errors import SolveError as SolveError
+from ._errors import StoreError as StoreError
+from ._errors import StoreMismatchError as StoreMismatchError
+from ._errors import StoreVersionError as StoreVersionError
+from ._errors import ThalwegError as ThalwegError
+from ._errors import UnknownSystemError as UnknownSystemError
+from ._errors import require_x64 as require_x64
+from ._host_energy import HostEnergy as HostEnergy
+from ._lane_kernel import LaneKernel as LaneKernel
+from ._lanes import RUNNING as RUNNING
+from ._lanes import AbstractSolver as AbstractSolver
+from ._lanes import AbstractState as AbstractState
+from ._lanes import Finished as Finished
+from ._lanes import Lanes as Lanes
+from ._lanes import rms as rms
+from ._lanes import solve as solve
+from ._lanes import solve_many as solve_many
+from ._noisy import AbstractNoisyEnergy as AbstractNoisyEnergy
+from ._noisy import AbstractNoisyWeight as AbstractNoisyWeight
+from ._noisy import AbstractOracle as AbstractOracle
+from ._result import Outcome as Outcome
+from ._result import Solution as Solution
+from ._shapes import Array as Array
+from ._shapes import Block as Block
+from ._shapes import Bool as Bool
+from ._shapes import Count as Count
+from ._shapes import Flag as Flag
+from ._shapes import Float as Float
+from ._shapes import Int as Int
+from ._shapes import Point as Point
+from ._shapes import PRNGKey as PRNGKey
+from ._shapes import Scalar as Scalar
+from ._shapes import Value as Value
+from ._space import AbstractSpace as AbstractSpace
+from ._space import FlatSpace as FlatSpace
+from ._space import FreeSpace as FreeSpace
+from ._space import PeriodicSpace as PeriodicSpace
+from ._space import SphereSpace as SphereSpace
+from ._start import AbstractStart as AbstractStart
+from ._start import BallStart as BallStart
+from ._start import BoundsStart as BoundsStart
+from ._start import BoxStart as BoxStart
+from ._start import NormalStart as NormalStart
+from ._symmetry import AbstractSymmetry as AbstractSymmetry
+from ._symmetry import ClusterSymmetry as ClusterSymmetry
+from ._symmetry import NoSymmetry as NoSymmetry
+from ._symmetry import PeriodicSymmetry as PeriodicSymmetry
+from ._symmetry import SphereSymmetry as SphereSymmetry
+from ._system import System as System
+from ._system import fingerprint as fingerprint
+from ._system import probes as probes
+from ._system import start_points as start_points
+from ._units import ATOMIC as ATOMIC
+from ._units import KCAL as KCAL
+from ._units import KJ as KJ
+from ._units import METAL as METAL
+from ._units import REDUCED as REDUCED
+from ._units import Units as Units

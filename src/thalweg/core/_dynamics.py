@@ -1,0 +1,36 @@
+"""Dynamics: vector fields over flat points, the second kind of system."""
+
+import abc
+
+import equinox as eqx
+import jax
+from jaxtyping import Array, Float, PyTree
+
+from ._energy import AbstractEnergy, value_and_grad
+from ._shapes import Point
+
+
+class AbstractDynamics(eqx.Module):
+    """A vector field `(t, x, drive) → dx/dt`; the signature is that of a diffrax term."""
+
+    @abc.abstractmethod
+    def __call__(self, t: Float[Array, ""], x: Point, drive: PyTree) -> Point:
+        """Velocity at `x`, shape `(dof,)`, at time `t` under the external input `drive`."""
+
+
+class GradientFlow(AbstractDynamics):
+    """Steepest descent `dx/dt = -∇E(x)`: an energy seen as a dynamics."""
+
+    energy: AbstractEnergy
+
+    def __call__(self, t: Float[Array, ""], x: Point, drive: PyTree = None) -> Point:
+        """`-∇E(x)`; time and drive are not used."""
+        del t, drive
+        return -value_and_grad(self.energy, x)[1]
+
+
+def jacobian(
+    dynamics: AbstractDynamics, x: Point, drive: PyTree = None, t: float = 0.0
+) -> Float[Array, "dof dof"]:
+    """The Jacobian of the velocity at `x` by forward-mode differentiation."""
+    return jax.jacfwd(lambda y: dynamics(t, y, drive))(x)

@@ -1,0 +1,118 @@
+"""Energies: scalar fields over flat points, and how the engine evaluates them.
+
+A user's energy is any JAX function; `AbstractEnergy` is its typed form. Three functions,
+`value_and_grad`, `hvp` and `hessian`, are the only way in which algorithms look at an energy.
+They accept one point `(dof,)` or a block `(dof, lanes)` and choose the cheapest evaluation that
+the energy offers:
+
+* a plain `AbstractEnergy` is differentiated by JAX and mapped over the lanes;
+* an `AbstractLaneEnergy` evaluates a block itself (a compiled pair kernel, a host callback).
+"""
+
+import abc
+from collections.abc import Callable
+from typing import ClassVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from ._shapes import Block, Float, Point, Scalar, Value
+
+
+class AbstractEnergy(eqx.Module):
+    """A scalar field `x → E` over flat points.
+
+    Attributes:
+        exact_derivatives: Whether gradients and Hessian-vector products are exact to rounding;
+            where they are differences, certificates say so and use wider tolerances.
+    """
+
+    exact_derivatives: ClassVar[bool] = True
+
+    @abc.abstractmethod
+    def __call__(self, x: Point) -> Scalar:
+        """Energy at `x`, shape `(dof,)`, in the system's energy unit; pure JAX."""
+
+
+class AbstractLaneEnergy(AbstractEnergy):
+    """An energy that evaluates a block of points, lanes last, faster than JAX would.
+
+    `__call__` stays the definition; the block methods must agree with it
+    (`thalweg.testing.check_energy` compares them).
+    """
+
+    @abc.abstractmethod
+    def lane_value_and_grad(
+        self, x: Float[jax.Array, "dof lanes"]
+    ) -> tuple[Float[jax.Array, " lanes"], Float[jax.Array, "dof lanes"]]:
+        """Energies `(lanes,)` and gradients `(dof, lanes)` of a block."""
+
+    @abc.abstractmethod
+    def lane_hvp(
+        self, x: Float[jax.Array, "dof lanes"], v: Float[jax.Array, "dof lanes"]
+    ) -> Float[jax.Array, "dof lanes"]:
+        """Hessian-vector products of a block, one vector for each point."""
+
+
+class FunctionEnergy(AbstractEnergy):
+    """Any JAX function of an array of a given shape, as an energy over flat points."""
+
+    function: Callable = eqx.field(static=True)
+    shape: tuple[int, ...] = eqx.field(static=True)
+
+    def __call__(self, x: Point) -> Scalar:
+        """`function(x.reshape(shape))`."""
+        return self.function(x.reshape(self.shape))
+
+
+class SumEnergy(AbstractEnergy):
+    """The weighted sum of energies over the same points: mixtures and λ-paths."""
+
+    terms: tuple[AbstractEnergy, ...]
+    weights: tuple[float, ...]
+
+    def __call__(self, x: Point) -> Scalar:
+        """`Σ_k weights[k] · terms[k](x)`."""
+        total = jnp.zeros((), x.dtype)
+        for weight, term in zip(self.weights, self.terms, strict=True):
+            total = total + weight * term(x)
+        return total
+
+
+def value_and_grad(energy: AbstractEnergy, x: Block) -> tuple[Value, Block]:
+    """Energy and gradient at one point `(dof,)` or a block `(dof, lanes)`."""
+    if isinstance(energy, AbstractLaneEnergy):
+        value, grad = energy.lane_value_and_grad(x[:, None] if x.ndim == 1 else x)
+        return (value[0], grad[:, 0]) if x.ndim == 1 else (value, grad)
+    single = jax.value_and_grad(energy)
+    return single(x) if x.ndim == 1 else jax.vmap(single, in_axes=-1, out_axes=(0, -1))(x)
+
+
+def hvp(energy: AbstractEnergy, x: Block, v: Block) -> Block:
+    """Hessian-vector product `H(x) v` at one point or a block, without forming `H`."""
+    if isinstance(energy, AbstractLaneEnergy):
+        if x.ndim == 1:
+            return energy.lane_hvp(x[:, None], v[:, None])[:, 0]
+        return energy.lane_hvp(x, v)
+    gradient = jax.grad(energy)
+
+    def single(x: Point, v: Point) -> Point:
+        return jax.jvp(gradient, (x,), (v,))[1]
+
+    return single(x, v) if x.ndim == 1 else jax.vmap(single, in_axes=-1, out_axes=-1)(x, v)
+
+
+def hessian(energy: AbstractEnergy, x: Block) -> Float[jax.Array, "*lanes dof dof"]:
+    """Dense symmetrised Hessians at one point or a block, lanes first.
+
+    `dof` Hessian-vector products a point, all in one block.
+    """
+    if x.ndim == 1:
+        return hessian(energy, x[:, None])[0]
+    dof, lanes = x.shape
+    points = jnp.repeat(x, dof, axis=1)
+    vectors = jnp.tile(jnp.eye(dof, dtype=x.dtype), (1, lanes))
+    columns = hvp(energy, points, vectors).reshape(dof, lanes, dof)
+    matrices = jnp.moveaxis(columns, 1, 0)
+    return 0.5 * (matrices + jnp.swapaxes(matrices, 1, 2))

@@ -1,0 +1,168 @@
+"""Compiled CPU kernels over lanes, called from inside XLA programs.
+
+The arithmetic of an energy is often a loop over pairs with a few operations inside: XLA's CPU
+backend spends most of the time moving arrays between those operations. A *lane kernel* is that
+loop as ordinary Python text, compiled by Numba with eight lanes in each vector register and called
+from jitted code through JAX's typed foreign-function interface, without going back to Python.
+
+A kernel and the functions that it calls may use plain arithmetic and the functions below. Each of
+them has two meanings: in Python it works on JAX arrays, in a kernel on a vector of eight lanes.
+One text therefore serves the definition of an energy and its compiled form.
+
+Everything here is optional: without Numba, on another device, in another precision, or with
+`THALWEG_KERNELS=jax` in the environment, `LaneKernel.call` runs the fallback that it was given.
+"""
+
+import functools
+import hashlib
+import inspect
+import os
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+LANE_WIDTH = 8
+"""Lanes in one kernel vector: a 512-bit register of float64; two of AVX2, four of NEON."""
+
+_FFI_MAJOR = 0
+"""Major version of XLA's foreign-function interface that the handler's word offsets belong to."""
+
+
+def lane_exp(x: Any) -> Any:
+    """Exponential function."""
+    return jnp.exp(x)
+
+
+def lane_sqrt(x: Any) -> Any:
+    """Square root."""
+    return jnp.sqrt(x)
+
+
+def lane_round(x: Any) -> Any:
+    """Nearest integer, as a float; halves go to the even one."""
+    return jnp.round(x)
+
+
+def lane_where(condition: Any, x: Any, y: Any) -> Any:
+    """`x` where the condition holds and `y` elsewhere."""
+    return jnp.where(condition, x, y)
+
+
+def lane_zero() -> Any:
+    """A vector of zeros. Kernels only."""
+    raise NotImplementedError("lane_zero has a meaning inside compiled kernels only")
+
+
+def lane_load(buffer: Any, offset: int) -> Any:
+    """The vector that begins at `offset` of a flat buffer. Kernels only."""
+    raise NotImplementedError("lane_load has a meaning inside compiled kernels only")
+
+
+def lane_store(buffer: Any, offset: int, vector: Any) -> None:
+    """Write a vector at `offset` of a flat buffer. Kernels only."""
+    raise NotImplementedError("lane_store has a meaning inside compiled kernels only")
+
+
+def lane_buffer(rows: int) -> Any:
+    """A flat scratch buffer of `rows` vectors, aligned to a cache line. Kernels only."""
+    raise NotImplementedError("lane_buffer has a meaning inside compiled kernels only")
+
+
+def lane_operand(frame: Any, index: int) -> Any:
+    """Operand `index` of the call as a two-dimensional array. Kernels only."""
+    raise NotImplementedError("lane_operand has a meaning inside compiled kernels only")
+
+
+def lane_result(frame: Any, index: int) -> Any:
+    """Result `index` of the call as a two-dimensional array to fill. Kernels only."""
+    raise NotImplementedError("lane_result has a meaning inside compiled kernels only")
+
+
+def kernels_enabled() -> bool:
+    """Whether compiled kernels may be used in this process.
+
+    False with `THALWEG_KERNELS=jax` in the environment, without Numba, and when this version of
+    XLA speaks another foreign-function interface than the one that the handler was written for.
+    """
+    return os.environ.get("THALWEG_KERNELS", "numba") != "jax" and _numba_usable()
+
+
+@functools.cache
+def _numba_usable() -> bool:
+    try:
+        import numba  # noqa: F401
+    except ImportError:
+        return False
+    header = Path(jax.ffi.include_dir()) / "xla" / "ffi" / "api" / "c_api.h"
+    found = re.search(r"#define XLA_FFI_API_MAJOR (\d+)", header.read_text(encoding="utf-8"))
+    return found is not None and int(found.group(1)) == _FFI_MAJOR
+
+
+class LaneKernel:
+    """A kernel text together with the function that it calls; compiled at first use.
+
+    `text(function)` returns the kernel, a function of one argument `frame`: it reads its operands
+    with `lane_operand(frame, i)`, writes every element of its results with `lane_result(frame, i)`
+    and calls `function`, which is compiled with it. All operands and results are float64.
+    """
+
+    def __init__(self, text: Callable[..., Any], function: Callable[..., Any]):
+        self.text = text
+        self.function = function
+        self._target: str | None = None
+        self._alive: Any = None
+
+    def call(
+        self,
+        shapes: Sequence[tuple[int, ...]],
+        fallback: Callable[..., tuple[jax.Array, ...]],
+        *operands: jax.Array,
+    ) -> tuple[jax.Array, ...]:
+        """Run the kernel on a CPU, and `fallback(*operands)` everywhere else.
+
+        The choice is made when XLA lowers the program for a device, so one traced function may
+        run on several. A kernel has no derivative rule: differentiate the definition instead.
+
+        Args:
+            shapes: Shapes of the results.
+            fallback: The same computation in JAX.
+            operands: Arrays; the kernel is used if all of them are float64.
+
+        Returns:
+            The results, float64 from the kernel.
+        """
+        if not kernels_enabled() or any(a.dtype != jnp.float64 for a in operands):
+            return fallback(*operands)
+        results = [jax.ShapeDtypeStruct(shape, jnp.float64) for shape in shapes]
+        compiled = jax.ffi.ffi_call(self._register(), results, vmap_method="sequential")
+        return jax.lax.platform_dependent(
+            *operands, cpu=lambda *a: tuple(compiled(*a)), default=lambda *a: tuple(fallback(*a))
+        )
+
+    def _register(self) -> str:
+        """Compile (or load from Numba's cache) and register once; the name of the FFI target."""
+        if self._target is None:
+            from ._lane_numba import capsule, compile_handler
+
+            target = f"thalweg_{self.text.__name__}_{_token(self.text, self.function)}"
+            self._alive = compile_handler(self.text, self.function, target)
+            jax.ffi.register_ffi_target(target, capsule(self._alive), platform="cpu")
+            self._target = target
+        return self._target
+
+
+def _token(*functions: Callable[..., Any]) -> str:
+    """A hash of the functions' texts and of what they close over: a changed one compiles anew."""
+    digest = hashlib.sha256()
+    for function in functions:
+        plain = inspect.unwrap(function)
+        cells = [cell.cell_contents for cell in plain.__closure__ or ()]
+        try:
+            digest.update(f"{inspect.getsource(plain)}{cells!r}".encode())
+        except OSError:  # defined where there is no file: never share its compiled form
+            digest.update(f"{os.getpid()}:{id(function)}".encode())
+    return digest.hexdigest()[:12]

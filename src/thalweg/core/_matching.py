@@ -1,0 +1,557 @@
+"""Exact comparison of configurations modulo rotation, translation and relabelling, compiled.
+
+Particles are sorted into classes by species and by a number that every operation keeps (the
+distance from the centre, or the crowding in a periodic box). The rarest classes of `x` supply one
+or two anchors; each pair of particles of `y` that could be their image fixes one operation, and
+the operation is tried on all particles, the first failure ending it. Nothing that lies within
+the tolerance is missed, and the cost is a few microseconds for small clusters.
+
+All arrays are float64 `(particles, 3)`, in-plane configurations have a zero third column, and
+`box` holds zeros along directions that are not periodic. The kernels release the GIL. They share
+one file because Numba's cache on disk notices changes in that file only, not in what it imports.
+
+Source: the idea of anchoring on a few atoms of the rarest kind is that of exact matching in
+Wales, *Energy Landscapes* (2003), chapter 2, and of Patchkovskii's brute-force symmetry analyser;
+the implementation is our own.
+"""
+
+import math
+from typing import no_type_check
+
+import numba
+import numpy as np
+
+# `no_type_check` keeps run-time type checkers from wrapping what Numba has to compile.
+kernel = numba.njit(nogil=True, cache=True)
+
+# An anchor shorter than this cannot define a direction.
+_SHORT = 1e-12
+
+
+@kernel
+@no_type_check
+def sort_classes(species: np.ndarray, key: np.ndarray) -> np.ndarray:
+    """Order of the particles by species (numbers 0, 1, ...), then by `key`."""
+    count = species.size
+    order = np.arange(count)
+    gap = 1
+    while gap < count // 3:
+        gap = 3 * gap + 1
+    while gap > 0:  # Shell's method: short, in place, and quick to compile
+        for i in range(gap, count):
+            moving, j = order[i], i
+            while j >= gap and _later(order[j - gap], moving, species, key):
+                order[j] = order[j - gap]
+                j -= gap
+            order[j] = moving
+        gap //= 3
+    return order
+
+
+@kernel
+@no_type_check
+def _later(i: int, j: int, species: np.ndarray, key: np.ndarray) -> bool:
+    if species[i] != species[j]:
+        return species[i] > species[j]
+    return key[i] > key[j]
+
+
+@kernel
+@no_type_check
+def _take(x: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """Rows of `x` in the given order."""
+    out = np.empty_like(x)
+    for i in range(order.size):
+        out[i] = x[order[i]]
+    return out
+
+
+@kernel
+@no_type_check
+def _place(
+    image: np.ndarray,
+    order: np.ndarray,
+    y: np.ndarray,
+    partner: np.ndarray,
+    rotation: np.ndarray,
+    shift: np.ndarray,
+) -> None:
+    """Write `rotation · y + shift` into `image`, in the labels of `x`."""
+    for i in range(order.size):
+        for k in range(3):
+            value = shift[k]
+            for l in range(3):
+                value += rotation[k, l] * y[partner[i], l]
+            image[order[i], k] = value
+
+
+@kernel
+@no_type_check
+def windows(
+    kind: np.ndarray, key_x: np.ndarray, key_y: np.ndarray, width: float
+) -> tuple[np.ndarray, np.ndarray, bool]:
+    """For each sorted particle of `x`, the half-open range of sorted `y` that it may match.
+
+    The last value is false when some particle has no partner within `width`, and so no
+    operation can exist.
+    """
+    count = kind.size
+    low = np.empty(count, np.int64)
+    high = np.empty(count, np.int64)
+    for i in range(count):
+        if not abs(key_x[i] - key_y[i]) <= width:
+            return low, high, False
+        j = i
+        while j > 0 and kind[j - 1] == kind[i] and abs(key_y[j - 1] - key_x[i]) <= width:
+            j -= 1
+        low[i] = j
+        j = i + 1
+        while j < count and kind[j] == kind[i] and abs(key_y[j] - key_x[i]) <= width:
+            j += 1
+        high[i] = j
+    return low, high, True
+
+
+@kernel
+@no_type_check
+def assign(  # noqa: PLR0913  (one compiled inner loop)
+    x: np.ndarray,
+    y: np.ndarray,
+    rotation: np.ndarray,
+    shift: np.ndarray,
+    low: np.ndarray,
+    high: np.ndarray,
+    box: np.ndarray,
+    tol: float,
+    partner: np.ndarray,
+) -> float:
+    """Fill `partner` with the particle of `y` that `rotation · y + shift` brings to each of `x`.
+
+    Returns the largest distance left, or infinity when some particle of `x` finds no free
+    particle of `y` within `tol`.
+    """
+    count = x.shape[0]
+    used = np.zeros(count, np.bool_)
+    worst = 0.0
+    z = np.empty(3)
+    for i in range(count - 1, -1, -1):  # outermost first: they fail soonest
+        for k in range(3):
+            z[k] = 0.0
+            for l in range(3):
+                z[k] += rotation[l, k] * (x[i, l] - shift[l])
+        nearest, chosen = tol * tol, -1
+        for j in range(low[i], high[i]):
+            if used[j]:
+                continue
+            squared = 0.0
+            for k in range(3):
+                delta = y[j, k] - z[k]
+                if box[k] > 0.0:
+                    delta -= box[k] * math.floor(delta / box[k] + 0.5)
+                squared += delta * delta
+            if squared <= nearest:
+                nearest, chosen = squared, j
+        if chosen < 0:
+            return np.inf
+        used[chosen] = True
+        partner[i] = chosen
+        worst = max(worst, nearest)
+    return math.sqrt(worst)
+
+
+@kernel
+@no_type_check
+def _frame(a: np.ndarray, b: np.ndarray, frame: np.ndarray) -> bool:
+    """Orthonormal rows from `a` and `b`; false when they do not span a plane."""
+    length = math.sqrt(a[0] ** 2 + a[1] ** 2 + a[2] ** 2)
+    if length < _SHORT:
+        return False
+    along = (a[0] * b[0] + a[1] * b[1] + a[2] * b[2]) / length
+    squared = 0.0
+    for k in range(3):
+        frame[0, k] = a[k] / length
+        frame[1, k] = b[k] - along * frame[0, k]
+        squared += frame[1, k] ** 2
+    if squared < _SHORT**2:
+        return False
+    for k in range(3):
+        frame[1, k] /= math.sqrt(squared)
+    for k in range(3):
+        l, m = (k + 1) % 3, (k + 2) % 3
+        frame[2, k] = frame[0, l] * frame[1, m] - frame[0, m] * frame[1, l]
+    return True
+
+
+@kernel
+@no_type_check
+def _across(a: np.ndarray, dim: int) -> np.ndarray:
+    """A direction that is not along `a`: a quarter turn in the plane, any in space."""
+    b = np.zeros(3)
+    if dim == 2:
+        b[0], b[1] = -a[1], a[0]
+    else:
+        b[np.argmin(np.abs(a))] = 1.0
+    return b
+
+
+@kernel
+@no_type_check
+def _distances(x: np.ndarray) -> np.ndarray:
+    """Distances from the origin."""
+    out = np.empty(x.shape[0])
+    for i in range(x.shape[0]):
+        out[i] = math.sqrt(x[i, 0] ** 2 + x[i, 1] ** 2 + x[i, 2] ** 2)
+    return out
+
+
+@kernel
+@no_type_check
+def _gap(x: np.ndarray, i: int, j: int) -> float:
+    """Distance between two particles."""
+    return math.sqrt((x[i, 0] - x[j, 0]) ** 2 + (x[i, 1] - x[j, 1]) ** 2 + (x[i, 2] - x[j, 2]) ** 2)
+
+
+@kernel
+@no_type_check
+def anchors(
+    x: np.ndarray, radius: np.ndarray, candidates: np.ndarray, dim: int, tol: float
+) -> tuple[int, int, float]:
+    """Two particles that fix an operation with the fewest candidates, and the slack to allow.
+
+    The second is -1 when one suffices (in the plane; on a line), both are when all particles sit
+    at the centre. The slack is how far a particle may stray when both anchors stray by `tol`.
+    """
+    count = x.shape[0]
+    reach = radius.max()
+    if reach <= tol:
+        return -1, -1, tol
+    first, best = -1, np.inf
+    for i in range(count):
+        if radius[i] > tol and candidates[i] * reach / radius[i] < best:
+            first, best = i, candidates[i] * reach / radius[i]
+    a = x[first]
+    lean = reach / radius[first]
+    if dim == 2:
+        return first, -1, tol * (1.0 + lean)
+    across = np.empty(count)
+    for i in range(count):
+        along = (a[0] * x[i, 0] + a[1] * x[i, 1] + a[2] * x[i, 2]) / radius[first]
+        across[i] = math.sqrt(max(radius[i] ** 2 - along**2, 0.0))
+    breadth = across.max()
+    if breadth <= tol:
+        return first, -1, tol * (1.0 + lean)
+    second, best = -1, np.inf
+    for i in range(count):
+        if across[i] > tol and candidates[i] * breadth / across[i] < best:
+            second, best = i, candidates[i] * breadth / across[i]
+    turn = breadth / across[second] * (1.0 + radius[second] / radius[first])
+    return first, second, tol * (1.0 + lean + turn)
+
+
+@kernel
+@no_type_check
+def polish_rotation(
+    x: np.ndarray, y: np.ndarray, partner: np.ndarray, rotation: np.ndarray
+) -> float:
+    """Turn `rotation` in place to the least-squares one; return the largest distance left.
+
+    Gauss-Newton in the rotation vector, quadratic from a start that is already close. The ridge
+    keeps a line, which may turn about itself for nothing, solvable.
+    """
+    z = np.empty(3)
+    worst = 0.0
+    for sweep in range(4):
+        inertia = np.zeros((3, 3))
+        torque = np.zeros(3)
+        worst = 0.0
+        for i in range(x.shape[0]):
+            left = 0.0
+            for k in range(3):
+                z[k] = 0.0
+                for l in range(3):
+                    z[k] += rotation[k, l] * y[partner[i], l]
+                left += (x[i, k] - z[k]) ** 2
+            worst = max(worst, left)
+            squared = z[0] ** 2 + z[1] ** 2 + z[2] ** 2
+            for k in range(3):
+                l, m = (k + 1) % 3, (k + 2) % 3
+                torque[k] += z[l] * x[i, m] - z[m] * x[i, l]
+                inertia[k, k] += squared
+                for n in range(3):
+                    inertia[k, n] -= z[k] * z[n]
+        if sweep == 3:
+            break
+        ridge = 1e-10 * (inertia[0, 0] + inertia[1, 1] + inertia[2, 2]) + 1e-300
+        for k in range(3):
+            inertia[k, k] += ridge
+        _turn(inertia, torque, rotation)
+    return math.sqrt(worst)
+
+
+@kernel
+@no_type_check
+def _turn(inertia: np.ndarray, torque: np.ndarray, rotation: np.ndarray) -> None:
+    """Turn `rotation` in place by the rotation vector that solves `inertia · v = torque`."""
+    v = np.zeros(3)
+    adjugate = np.empty((3, 3))
+    for k in range(3):
+        l, m = (k + 1) % 3, (k + 2) % 3
+        for n in range(3):
+            o, p = (n + 1) % 3, (n + 2) % 3
+            adjugate[n, k] = inertia[l, o] * inertia[m, p] - inertia[l, p] * inertia[m, o]
+    determinant = 0.0
+    for k in range(3):
+        determinant += inertia[0, k] * adjugate[k, 0]
+    for k in range(3):
+        for l in range(3):
+            v[k] += adjugate[k, l] * torque[l] / determinant
+    angle = math.sqrt(v[0] ** 2 + v[1] ** 2 + v[2] ** 2)
+    # sin(a)/a and (1 - cos a)/a² by their series where the quotients lose digits
+    sine = 1.0 - angle**2 / 6.0 if angle < 1e-4 else math.sin(angle) / angle
+    cosine = 0.5 - angle**2 / 24.0 if angle < 1e-4 else (1.0 - math.cos(angle)) / angle**2
+    column = np.empty(3)
+    for n in range(3):  # Rodrigues: u + sin(a)/a v×u + (1 - cos a)/a² v×(v×u)
+        along = 0.0
+        for k in range(3):
+            column[k] = rotation[k, n]
+            along += v[k] * column[k]
+        for k in range(3):
+            l, m = (k + 1) % 3, (k + 2) % 3
+            cross = v[l] * column[m] - v[m] * column[l]
+            twice = v[k] * along - angle**2 * column[k]
+            rotation[k, n] = column[k] + sine * cross + cosine * twice
+
+
+@kernel
+@no_type_check
+def _accept(  # noqa: PLR0913  (one compiled inner loop)
+    x: np.ndarray,
+    y: np.ndarray,
+    frame_x: np.ndarray,
+    frame_y: np.ndarray,
+    flip: int,
+    low: np.ndarray,
+    high: np.ndarray,
+    slack: float,
+    tol: float,
+    partner: np.ndarray,
+    rotation: np.ndarray,
+) -> bool:
+    """Whether the operation that carries one frame to the other maps `y` on `x` within `tol`."""
+    for k in range(3):
+        for l in range(3):
+            rotation[k, l] = 0.0
+            for m in range(3):
+                sign = -1.0 if m == flip else 1.0
+                rotation[k, l] += sign * frame_x[m, k] * frame_y[m, l]
+    nothing = np.zeros(3)
+    worst = assign(x, y, rotation, nothing, low, high, nothing, slack, partner)
+    if worst <= tol or not worst < np.inf:
+        return worst <= tol
+    return polish_rotation(x, y, partner, rotation) <= tol
+
+
+@kernel
+@no_type_check
+def crowding(x: np.ndarray, box: np.ndarray, scale: float) -> np.ndarray:
+    """Σ_j 1/(1 + d²/scale²) with the smooth periodic distance: kept by all box operations."""
+    count = x.shape[0]
+    out = np.zeros(count)
+    for i in range(count):
+        for j in range(i):
+            squared = 0.0
+            for k in range(3):
+                delta = x[i, k] - x[j, k]
+                if box[k] > 0.0:
+                    delta = box[k] / math.pi * math.sin(math.pi * delta / box[k])
+                squared += delta * delta
+            term = 1.0 / (1.0 + squared / scale**2)
+            out[i] += term
+            out[j] += term
+    return out
+
+
+@kernel
+@no_type_check
+def _crowding_width(count: int, scale: float, tol: float) -> float:
+    """How far the crowding moves when every particle moves by `tol`.
+
+    Each of `count` distances changes by 2 tol at most, and 1/(1 + u²) by 3√3/8 of that.
+    """
+    return 1.3 * count * tol / scale + 1e-9
+
+
+@kernel
+@no_type_check
+def match_rigid(  # noqa: PLR0913  (the door to compiled code takes plain arrays)
+    x: np.ndarray,
+    y: np.ndarray,
+    species: np.ndarray,
+    dim: int,
+    improper: bool,  # noqa: FBT001
+    scale: float,
+    tol: float,
+    every: bool,  # noqa: FBT001
+    image: np.ndarray,
+) -> int:
+    """Count the rotations about the origin (and relabellings) that bring `y` on `x`.
+
+    Stops at the first, and writes that image of `y`, unless `every`. Operations of a line are
+    counted without the turns about itself, those of a single place by orientation only.
+    Classes are told apart by the distance from the origin or, where that says nothing (points
+    on a sphere), by the crowding on a given positive `scale`.
+    """
+    count = x.shape[0]
+    if scale > 0.0:
+        key_x, key_y = crowding(x, np.zeros(3), scale), crowding(y, np.zeros(3), scale)
+        width = _crowding_width(count, scale, tol)
+    else:
+        key_x, key_y, width = _distances(x), _distances(y), tol
+    order_x, order_y = sort_classes(species, key_x), sort_classes(species, key_y)
+    xs, ys = _take(x, order_x), _take(y, order_y)
+    low, high, possible = windows(
+        _take(species, order_x), _take(key_x, order_x), _take(key_y, order_y), width
+    )
+    if not possible:
+        return 0
+    first, second, slack = anchors(xs, _distances(xs), high - low, dim, tol)
+    frame_x, frame_y, rotation = np.eye(3), np.eye(3), np.eye(3)
+    partner = np.empty(count, np.int64)
+    flips = np.array([-1, 1 if dim == 2 else 2]) if improper else np.array([-1])
+    if first < 0:
+        _place(image, order_x, ys, np.arange(count), rotation, np.zeros(3))
+        return flips.size
+    single = second < 0
+    _frame(xs[first], _across(xs[first], dim) if single else xs[second], frame_x)
+    apart = 0.0 if single else _gap(xs, first, second)
+    found = 0
+    for p in range(low[first], high[first]):
+        for q in range(p if single else low[second], p + 1 if single else high[second]):
+            if not single and abs(_gap(ys, p, q) - apart) > 2.0 * tol:
+                continue
+            if not _frame(ys[p], _across(ys[p], dim) if single else ys[q], frame_y):
+                continue
+            for flip in flips:
+                if _accept(
+                    xs, ys, frame_x, frame_y, flip, low, high, slack, tol, partner, rotation
+                ):
+                    found += 1
+                    if not every:
+                        _place(image, order_x, ys, partner, rotation, np.zeros(3))
+                        return found
+    return found
+
+
+@kernel
+@no_type_check
+def polish_shift(
+    x: np.ndarray,
+    image: np.ndarray,
+    box: np.ndarray,
+    free: bool,  # noqa: FBT001
+    tol: float,
+) -> bool:
+    """Move `image` in place to the particles of `x`: nearest copies, then the mean shift.
+
+    Returns whether all of them lie within `tol`.
+    """
+    count = x.shape[0]
+    mean = np.zeros(3)
+    for i in range(count):
+        for k in range(3):
+            delta = image[i, k] - x[i, k]
+            if box[k] > 0.0:
+                delta -= box[k] * math.floor(delta / box[k] + 0.5)
+            image[i, k] = x[i, k] + delta
+            mean[k] += delta / count
+    worst = 0.0
+    for i in range(count):
+        squared = 0.0
+        for k in range(3):
+            if free:
+                image[i, k] -= mean[k]
+            squared += (image[i, k] - x[i, k]) ** 2
+        worst = max(worst, squared)
+    return math.sqrt(worst) <= tol
+
+
+@kernel
+@no_type_check
+def match_shifted(  # noqa: PLR0913  (the door to compiled code takes plain arrays)
+    x: np.ndarray,
+    y: np.ndarray,
+    species: np.ndarray,
+    box: np.ndarray,
+    operations: np.ndarray,
+    free: bool,  # noqa: FBT001
+    scale: float,
+    tol: float,
+    every: bool,  # noqa: FBT001
+    image: np.ndarray,
+) -> int:
+    """Count the given operations, each with any shift when `free`, that bring `y` on `x`.
+
+    Stops at the first, and writes that image of `y`, unless `every`.
+    """
+    count = x.shape[0]
+    key_x, key_y = crowding(x, box, scale), crowding(y, box, scale)
+    order_x, order_y = sort_classes(species, key_x), sort_classes(species, key_y)
+    xs, ys = x[order_x], y[order_y]
+    width = _crowding_width(count, scale, tol)
+    low, high, possible = windows(species[order_x], key_x[order_x], key_y[order_y], width)
+    if not possible:
+        return 0
+    anchor = np.argmin(high - low)
+    partner = np.empty(count, np.int64)
+    shift = np.zeros(3)
+    moved = np.empty_like(x)
+    found = 0
+    for operation in operations:
+        for p in range(low[anchor], high[anchor] if free else low[anchor] + 1):
+            if free:
+                for k in range(3):
+                    shift[k] = xs[anchor, k]
+                    for l in range(3):
+                        shift[k] -= operation[k, l] * ys[p, l]
+            worst = assign(xs, ys, operation, shift, low, high, box, 2.0 * tol, partner)
+            if not worst < np.inf:
+                continue
+            _place(moved, order_x, ys, partner, operation, shift)
+            if polish_shift(x, moved, box, free, tol):
+                found += 1
+                if not every:
+                    image[:, :] = moved
+                    return found
+    return found
+
+
+@kernel
+@no_type_check
+def mismatches(
+    x: np.ndarray,
+    y: np.ndarray,
+    species: np.ndarray,
+    rotations: np.ndarray,
+    shifts: np.ndarray,
+    box: np.ndarray,
+) -> np.ndarray:
+    """For each operation, Σ_i min_j |x_i - (R y_j + t)|² within species, a bound from below."""
+    order = sort_classes(species, np.zeros(species.size))
+    xs, ys, kind = _take(x, order), _take(y, order), _take(species, order)
+    low, high, _ = windows(kind, np.zeros(kind.size), np.zeros(kind.size), 0.0)
+    out = np.zeros(rotations.shape[0])
+    moved, every = np.empty_like(ys), np.arange(ys.shape[0])
+    for m in range(rotations.shape[0]):
+        _place(moved, every, ys, every, rotations[m], shifts[m])
+        for i in range(xs.shape[0]):
+            nearest = np.inf
+            for j in range(low[i], high[i]):
+                squared = 0.0
+                for k in range(3):
+                    delta = moved[j, k] - xs[i, k]
+                    if box[k] > 0.0:
+                        delta -= box[k] * math.floor(delta / box[k] + 0.5)
+                    squared += delta * delta
+                nearest = min(nearest, squared)
+            out[m] += nearest
+    return out

@@ -1,0 +1,95 @@
+"""The catalogue: from a name such as `lj13` to a system.
+
+A family is a pattern, an example, one line of description and a function that builds the system.
+Packages add systems of their own with an entry point in the group `thalweg.systems`: its name is
+the system's name, its value a function without arguments that returns a `System`.
+"""
+
+import dataclasses
+import difflib
+import functools
+import importlib.metadata
+import re
+from collections.abc import Callable
+
+from thalweg.core import System, UnknownSystemError
+
+from ._builders import FAMILIES, Family
+
+_GROUP = "thalweg.systems"
+
+
+@dataclasses.dataclass(frozen=True)
+class CatalogueEntry:
+    """One line of the catalogue.
+
+    Attributes:
+        name: Pattern as a person writes it (`lj<N>`), or the name itself.
+        example: A name that works.
+        description: One line.
+    """
+
+    name: str
+    example: str
+    description: str
+
+
+def system(name: str) -> System:
+    """The system with the given name.
+
+    Args:
+        name: Such as `"lj13"`, `"morse13-rho6"`, `"blj60"`, `"thomson12"` or `"muller-brown"`;
+            `names()` lists the patterns.
+
+    Raises:
+        UnknownSystemError: if no family or plug-in has that name; it suggests the closest ones.
+    """
+    key = name.strip().lower()
+    plugins = _plugins()
+    if key in plugins:
+        return _from_plugin(key, plugins[key])
+    for family in FAMILIES:
+        match = re.fullmatch(family.pattern, key)
+        if match:
+            return family.build(key, match)
+    raise UnknownSystemError(f"no system is called {name!r}", _suggest(key, plugins))
+
+
+def names() -> tuple[CatalogueEntry, ...]:
+    """Every family and plug-in, with one line about each."""
+    built_in = [CatalogueEntry(f.name, f.example, f.description) for f in FAMILIES]
+    plugins = [
+        CatalogueEntry(name, name, f"plug-in: {point.value}") for name, point in _plugins().items()
+    ]
+    return tuple(built_in + plugins)
+
+
+@functools.cache
+def _plugins() -> dict[str, importlib.metadata.EntryPoint]:
+    return {point.name.lower(): point for point in importlib.metadata.entry_points(group=_GROUP)}
+
+
+def _from_plugin(name: str, point: importlib.metadata.EntryPoint) -> System:
+    build: Callable[[], object] = point.load()
+    built = build()
+    if not isinstance(built, System):
+        raise UnknownSystemError(
+            f"the plug-in {point.value!r} returned a {type(built).__name__} for {name!r}",
+            "it must be a function without arguments that returns a thalweg.System",
+        )
+    return built
+
+
+def _suggest(name: str, plugins: dict[str, importlib.metadata.EntryPoint]) -> str:
+    """Close names, or the whole list."""
+    stem = re.sub(r"\d+(\.\d+)?", "", name)
+    stems = {_stem(family): family for family in FAMILIES}
+    close = [stems[s].hint() for s in difflib.get_close_matches(stem, stems, n=3, cutoff=0.5)]
+    close += difflib.get_close_matches(name, plugins, n=2)
+    if close:
+        return "did you mean " + " or ".join(close) + "?"
+    return "known: " + ", ".join([family.name for family in FAMILIES] + sorted(plugins))
+
+
+def _stem(family: Family) -> str:
+    return re.sub(r"<\w+>", "", family.name)

@@ -1,0 +1,16 @@
+"""The outside world's files.
+
+- `read_pathsample`, `write_pathsample`: the Wales group's `min.data`, `ts.data`, `points.min` and
+  `points.ts`; `thalweg.landscape.import_network` puts what was read into a store.
+- `write_xyz`: structures as extended xyz, for viewers and other codes.
+- `save_network`, `load_network`: a network as one npz file.
+- `write_csv`: the tables of a landscape for spreadsheets.
+"""
+
+from ._formats import load_network as load_network
+from ._formats import save_network as save_network
+from ._formats import write_csv as write_csv
+from ._formats import write_xyz as write_xyz
+from ._pathsample import principal_moments as principal_moments
+from ._pathsample import read_pathsample as read_pathsample
+from ._pathsample import write_pathsample as write_pathsample

@@ -1,0 +1,288 @@
+"""From finished searches to records: identity, certificates, and the two sides of a saddle."""
+
+import collections
+import dataclasses
+
+import numpy as np
+from jaxtyping import Int
+
+from thalweg.core import Finished, Outcome, System
+from thalweg.search import Certified, certify_many, push_off
+
+from ._identity import PointIndex, Tolerance, fingerprints
+from ._stationary import Attempt, Discovery, Kind, Minimum, Rejected, TransitionState
+from ._store import Round, Store
+
+
+@dataclasses.dataclass
+class _Findings:
+    """What a round has brought so far."""
+
+    minima: list[Minimum] = dataclasses.field(default_factory=list)
+    saddles: list[TransitionState] = dataclasses.field(default_factory=list)
+    rejected: list[Rejected] = dataclasses.field(default_factory=list)
+    hits: collections.Counter[tuple[Kind, int, int | None]] = dataclasses.field(
+        default_factory=collections.Counter
+    )
+    failures: dict[tuple[Kind, Outcome], list[int]] = dataclasses.field(default_factory=dict)
+    searches: collections.Counter[tuple[int, int | None]] = dataclasses.field(
+        default_factory=collections.Counter
+    )
+    successes: collections.Counter[tuple[int, int | None]] = dataclasses.field(
+        default_factory=collections.Counter
+    )
+
+
+class Collector:
+    """Turns results of searches into new records, against everything that a store holds.
+
+    Every point is first looked for among the known ones; only new points are polished, certified
+    and (saddles) followed down both sides. Points that fail are kept apart with the reason.
+    """
+
+    def __init__(self, system: System, store: Store, tolerance: Tolerance | None = None):
+        """Read the known points of `store` into indices."""
+        self.system = system
+        self.store = store
+        self._findings = _Findings()
+        self._minima = PointIndex(system.symmetry, system.length, tolerance)
+        self._saddles = PointIndex(system.symmetry, system.length, tolerance)
+        self._ends: list[tuple[int, int]] = []
+        network = store.load_network(points=True)
+        if network.n_minima:
+            self._minima.extend(network.energies, network.points)
+        if network.n_transition_states:
+            self._saddles.extend(network.ts_energies, network.ts_points)
+            self._ends = [(int(a), int(b)) for a, b in network.ids[network.ts_minima]]
+
+    @property
+    def n_minima(self) -> int:
+        """Known minima, those of this round included."""
+        return len(self._minima)
+
+    @property
+    def n_transition_states(self) -> int:
+        """Known transition states, those of this round included."""
+        return len(self._saddles)
+
+    def minima(
+        self, finished: Finished, items: Int[np.ndarray, " items"]
+    ) -> Int[np.ndarray, " items"]:
+        """Take the ends of quenches.
+
+        Args:
+            finished: What the engine returned, one row an item.
+            items: Numbers of the work items, for provenance.
+
+        Returns:
+            The id of the minimum that each quench ended in, -1 where it failed.
+        """
+        ids = self._minimum_ids(finished, items)
+        for found in ids[ids >= 0].tolist():
+            self._findings.hits["minimum", found, None] += 1
+        return ids
+
+    def _minimum_ids(
+        self, finished: Finished, items: Int[np.ndarray, " items"]
+    ) -> Int[np.ndarray, " items"]:
+        ids, fresh = self._known(self._minima, finished, "minimum", items)
+        if fresh.size:
+            classes, certified = self._certify(finished, fresh, index=0)
+            names = np.full(len(certified), -1, np.int64)
+            for number, point in enumerate(certified):
+                item = int(items[fresh[np.argmax(classes == number)]])
+                names[number] = self._new_minimum(point, item)
+            ids[fresh] = names[classes]
+        return ids
+
+    def _known(
+        self, index: PointIndex, finished: Finished, kind: Kind, items: Int[np.ndarray, " items"]
+    ) -> tuple[Int[np.ndarray, " items"], Int[np.ndarray, " fresh"]]:
+        """Ids of what is known (-1 elsewhere), and the rows that are successful and new."""
+        ids = np.full(len(items), -1, np.int64)
+        fresh = []
+        features = fingerprints(self.system.symmetry, finished.x)
+        for row, outcome in enumerate(finished.outcome.tolist()):
+            if outcome != Outcome.success:
+                failures = self._findings.failures.setdefault((kind, Outcome(outcome)), [])
+                failures.append(int(items[row]))
+                continue
+            found = index.find(finished.value[row], finished.x[row], features[row])
+            if found is None:
+                fresh.append(row)
+            else:
+                ids[row] = found
+        return ids, np.array(fresh, np.int64)
+
+    def _certify(
+        self, finished: Finished, fresh: Int[np.ndarray, " fresh"], index: int
+    ) -> tuple[Int[np.ndarray, " fresh"], list[Certified]]:
+        """Sort new points into classes and certify one of each."""
+        of_kind = self._minima if index == 0 else self._saddles
+        classes, _ = of_kind.group(finished.value[fresh], finished.x[fresh])
+        first = [int(fresh[np.argmax(classes == c)]) for c in range(classes.max() + 1)]
+        return classes, certify_many(self.system, finished.x[first], index)
+
+    def _new_minimum(self, point: Certified, item: int) -> int:
+        """Number of a certified minimum (it may turn out to be known), or -1."""
+        if not point.certificate.ok:
+            self._findings.rejected.append(
+                Rejected(
+                    kind="minimum",
+                    outcome=point.certificate.outcome,
+                    energy=point.value,
+                    x=point.x,
+                    item=item,
+                    detail=_describe(point),
+                )
+            )
+            return -1
+        features = fingerprints(self.system.symmetry, point.x[None])[0]
+        known = self._minima.find(point.value, point.x, features)
+        if known is not None:
+            return known
+        number = self._minima.add(point.value, point.x, features)
+        self._findings.minima.append(
+            Minimum(
+                id=number,
+                energy=point.value,
+                x=point.x,
+                order=point.certificate.order,
+                log_product=point.certificate.log_product,
+                certificate=point.certificate,
+                item=item,
+            )
+        )
+        return number
+
+    def saddles(
+        self,
+        finished: Finished,
+        items: Int[np.ndarray, " items"],
+        sources: Int[np.ndarray, "items 2"],
+    ) -> Int[np.ndarray, " items"]:
+        """Take the ends of climbs; new ones are certified and followed down both sides.
+
+        Args:
+            finished: What the engine returned; its `extra` is `(mode, curvature)`.
+            items: Numbers of the work items, for provenance.
+            sources: Ids of the minimum that each climb began from and -1, or of the two minima
+                whose band it began from.
+
+        Returns:
+            The id of the transition state that each climb ended in, -1 where it failed.
+        """
+        ids, fresh = self._known(self._saddles, finished, "transition_state", items)
+        if fresh.size:
+            classes, certified = self._certify(finished, fresh, index=1)
+            origin = items[[fresh[np.argmax(classes == c)] for c in range(len(certified))]]
+            ids[fresh] = self._new_saddles(certified, origin)[classes]
+        for found, (a, b) in zip(ids.tolist(), sources.tolist(), strict=True):
+            pair = (a, None if b < 0 else b)
+            self._findings.searches[pair] += 1
+            if found >= 0:
+                self._findings.successes[pair] += 1
+                self._hit(found, a)
+        return ids
+
+    def _hit(self, saddle: int, source: int) -> None:
+        """A search from `source` found a saddle, and with it the minima on its other sides."""
+        self._findings.hits["transition_state", saddle, source] += 1
+        for end in set(self._ends[saddle]) - {source}:
+            self._findings.hits["minimum", end, source] += 1
+
+    def _new_saddles(
+        self, certified: list[Certified], origin: Int[np.ndarray, " points"]
+    ) -> Int[np.ndarray, " points"]:
+        names = np.full(len(certified), -1, np.int64)
+        features = fingerprints(self.system.symmetry, np.stack([p.x for p in certified]))
+        good = []
+        for number, point in enumerate(certified):
+            if not point.certificate.ok:
+                self._reject_saddle(point, point.certificate.outcome, int(origin[number]))
+                continue
+            known = self._saddles.find(point.value, point.x, features[number])
+            if known is None:
+                good.append(number)
+            else:
+                names[number] = known
+        if not good:
+            return names
+        x = np.stack([certified[k].x for k in good])
+        mode = np.stack([certified[k].mode for k in good])
+        sides = [
+            self._minimum_ids(side, origin[good]) for side in push_off(self.system, x, mode)
+        ]
+        for number, a, b in zip(good, *(side.tolist() for side in sides), strict=True):
+            point, item = certified[number], int(origin[number])
+            if a < 0 or b < 0:
+                self._reject_saddle(point, Outcome.no_downhill_path, item)
+                continue
+            names[number] = self._saddles.add(point.value, point.x, features[number])
+            self._ends.append((a, b))
+            self._findings.saddles.append(
+                TransitionState(
+                    id=int(names[number]),
+                    energy=point.value,
+                    x=point.x,
+                    order=point.certificate.order,
+                    log_product=point.certificate.log_product,
+                    minimum_a=min(a, b),
+                    minimum_b=max(a, b),
+                    negative_curvature=point.curvature,
+                    direction=point.mode,
+                    certificate=point.certificate,
+                    item=item,
+                )
+            )
+        return names
+
+    def _reject_saddle(self, point: Certified, outcome: Outcome, item: int) -> None:
+        self._findings.rejected.append(
+            Rejected(
+                kind="transition_state",
+                outcome=outcome,
+                energy=point.value,
+                x=point.x,
+                item=item,
+                detail=_describe(point),
+            )
+        )
+
+    def commit(self, kind: str, attempts: int, seconds: float, state: dict) -> Round:
+        """Write the findings since the last commit as the store's next round."""
+        found = self._findings
+        failures = [
+            Rejected(kind=what, outcome=how, item=items[0], detail=f"{len(items)} searches")
+            for (what, how), items in found.failures.items()
+        ]
+        batch = Round(
+            number=self.store.next_round,
+            kind=kind,
+            attempts=attempts,
+            seconds=seconds,
+            minima=found.minima,
+            transition_states=found.saddles,
+            discoveries=[
+                Discovery(kind=what, id=name, source=source, count=count)
+                for (what, name, source), count in found.hits.items()
+            ],
+            rejected=found.rejected + failures,
+            searches=[
+                Attempt(minimum_a=a, minimum_b=b, count=n, successes=found.successes[a, b])
+                for (a, b), n in found.searches.items()
+            ],
+            state=state,
+        )
+        self.store.commit_round(batch)
+        self._findings = _Findings()
+        return batch
+
+
+def _describe(point: Certified) -> str:
+    proof = point.certificate
+    return (
+        f"rms gradient {proof.gradient_norm:.1e}, index {proof.index}, "
+        f"{proof.zero_modes} zero modes ({proof.expected_zero_modes} expected), "
+        f"lowest curvatures {', '.join(f'{c:.3g}' for c in proof.curvatures[:3])}"
+    )

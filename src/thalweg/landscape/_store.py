@@ -1,0 +1,401 @@
+"""The landscape store: the only mutable thing in the package.
+
+One transaction holds everything that a round found, tried and planned, so that a process killed
+at any moment leaves the store as of its last finished round, and the plan's state beside it.
+"""
+
+import contextlib
+import dataclasses
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+import sqlalchemy as sa
+from jaxtyping import Float
+
+from thalweg.core import StoreError
+
+from . import _rows as rows
+from . import _schema as schema
+from ._engine import guarded, now, open_database
+from ._integrity import Integrity, check_integrity
+from ._network import TransitionNetwork
+from ._schema import StoreHeader
+from ._stationary import Attempt, Discovery, Kind, Minimum, Rejected, TransitionState
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Round:
+    """What one round of work adds to a store, all at once or not at all.
+
+    Attributes:
+        number: Its number; rounds count from 0 without gaps (`Store.next_round`).
+        kind: What was done: `"minimise"`, `"climb"`, `"connect"`, `"import"`, ….
+        attempts: How many searches ended in it, well or badly.
+        seconds: How long it took.
+        minima: New minima, with the ids that follow those stored (`Store.n_minima`).
+        transition_states: New transition states, likewise.
+        discoveries: What every successful search found, new or known; hits are counted from it.
+        rejected: Points that failed.
+        searches: Where searches began, whatever became of them.
+        state: What the plan needs in order to go on after this round; anything JSON can hold.
+    """
+
+    number: int
+    kind: str
+    attempts: int = 0
+    seconds: float = 0.0
+    minima: Sequence[Minimum] = ()
+    transition_states: Sequence[TransitionState] = ()
+    discoveries: Sequence[Discovery] = ()
+    rejected: Sequence[Rejected] = ()
+    searches: Sequence[Attempt] = ()
+    state: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+class Store:
+    """A landscape in a database. Open it with `Store.open`, close it or use `with`."""
+
+    def __init__(self, engine: sa.Engine, name: str, header: StoreHeader):
+        self._engine = engine
+        self._name = name
+        self.header = header
+        self._run: int | None = None
+        self._recount()
+
+    @classmethod
+    def open(cls, url: str | Path, header: StoreHeader | None = None) -> Self:
+        """Open a store; with a header, make it if it does not exist.
+
+        Args:
+            url: File name, or any SQLAlchemy URL.
+            header: What system it is for. `None` opens an existing store of any system.
+
+        Raises:
+            StoreMismatchError: if it belongs to another system.
+            StoreVersionError: if a newer Thalweg wrote it.
+            StoreError: if it cannot be opened, or is no landscape store.
+        """
+        engine, name, found = open_database(url, header)
+        return cls(engine, name, found)
+
+    @property
+    def name(self) -> str:
+        """File name or URL (without a password), for messages."""
+        return self._name
+
+    def close(self) -> None:
+        """Let go of the database. A store that is not closed loses nothing."""
+        self._engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # What is known without asking the database again
+
+    @property
+    def n_minima(self) -> int:
+        """Number of minima, and the id of the next one."""
+        return self._counts["minimum"]
+
+    @property
+    def n_transition_states(self) -> int:
+        """Number of transition states, and the id of the next one."""
+        return self._counts["transition_state"]
+
+    @property
+    def next_round(self) -> int:
+        """Number of the next round; 0 in a new store."""
+        return self._next_round
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """The plan's state as of the last round; empty in a new store."""
+        return dict(self._state)
+
+    def _recount(self) -> None:
+        with self._reading() as connection:
+            self._counts = {
+                kind: connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0
+                for kind, table in schema.POINTS.items()
+            }
+            last = connection.execute(
+                sa.select(schema.rounds.c.number, schema.rounds.c.state)
+                .order_by(schema.rounds.c.number.desc())
+                .limit(1)
+            ).first()
+        self._next_round = 0 if last is None else last.number + 1
+        self._state: dict[str, Any] = {} if last is None else json.loads(last.state)
+
+    # Writing
+
+    def begin_run(self, config: Mapping[str, Any], versions: Mapping[str, str], key: str) -> int:
+        """Note that somebody begins to work; the rounds that follow belong to this run.
+
+        Args:
+            config: The resolved wishes.
+            versions: Versions of the code and of what it stands on.
+            key: The root random key, printable.
+
+        Returns:
+            The run's number. A run that is never ended was killed.
+        """
+        with self._writing() as connection:
+            last = connection.scalar(sa.select(sa.func.max(schema.runs.c.id)))
+            number = 0 if last is None else last + 1
+            connection.execute(
+                schema.runs.insert(),
+                {
+                    "id": number,
+                    "config": json.dumps(dict(config)),
+                    "versions": json.dumps(dict(versions)),
+                    "key": key,
+                    "started": now(),
+                    "status": "running",
+                },
+            )
+        self._run = number
+        return number
+
+    def end_run(self, status: str = "finished") -> None:
+        """Note how the run ended: `"finished"` or `"interrupted"`."""
+        if self._run is None:
+            return
+        with self._writing() as connection:
+            connection.execute(
+                schema.runs.update()
+                .where(schema.runs.c.id == self._run)
+                .values(ended=now(), status=status)
+            )
+        self._run = None
+
+    def commit_round(self, batch: Round) -> None:
+        """Add everything that a round brought, in one transaction.
+
+        Args:
+            batch: The round. Hits of its new points are counted from its discoveries.
+
+        Raises:
+            StoreError: if the round or an id is not the next one (another run has written to the
+                store), a reference leads nowhere, or the database fails. Nothing is added then.
+        """
+        self._check_sequence(batch)
+        number = batch.number
+        with self._writing() as connection:
+            # The round goes first: it takes the write lock, and the others refer to it.
+            connection.execute(schema.rounds.insert(), self._round_row(batch))
+            for table, values in (
+                (schema.minima, [rows.minimum_row(m, number) for m in batch.minima]),
+                (
+                    schema.transition_states,
+                    [rows.transition_state_row(t, number) for t in batch.transition_states],
+                ),
+                (schema.rejected, [rows.rejected_row(r, number) for r in batch.rejected]),
+                (schema.discoveries, rows.discovery_rows(batch.discoveries, number)),
+                (schema.attempts, rows.attempt_rows(batch.searches, number)),
+            ):
+                if values:
+                    connection.execute(table.insert(), values)
+            rows.add_hits(connection, batch.discoveries)
+            connection.execute(
+                schema.rounds.update()
+                .where(schema.rounds.c.number == number)
+                .values(**rows.tallies(connection))
+            )
+        self._counts["minimum"] += len(batch.minima)
+        self._counts["transition_state"] += len(batch.transition_states)
+        self._next_round = number + 1
+        self._state = dict(batch.state)
+
+    def _check_sequence(self, batch: Round) -> None:
+        hint = "is another run writing to the same store? Open it again to go on from there"
+        if batch.number != self._next_round:
+            raise StoreError(
+                f"{self.name}: round {batch.number} cannot follow round {self._next_round - 1}",
+                hint,
+            )
+        new = {"minimum": batch.minima, "transition_state": batch.transition_states}
+        for kind, points in new.items():
+            first = self._counts[kind]
+            got = [point.id for point in points]
+            if got != list(range(first, first + len(got))):
+                raise StoreError(
+                    f"{self.name}: new {kind} ids must be {first}, {first + 1}, … in order, "
+                    f"got {got[:5]}",
+                    hint,
+                )
+            for point in points:
+                if point.x is not None and len(point.x) != self.header.dof:
+                    raise StoreError(
+                        f"{self.name}: {kind} {point.id} has {len(point.x)} coordinates, "
+                        f"the system has {self.header.dof}"
+                    )
+        for found in batch.discoveries:
+            if not 0 <= found.id < self._counts[found.kind] + len(new[found.kind]):
+                raise StoreError(f"{self.name}: a discovery of {found.kind} {found.id}, unknown")
+
+    def _round_row(self, batch: Round) -> dict[str, Any]:
+        return {
+            "number": batch.number,
+            "run": self._run,
+            "kind": batch.kind,
+            "attempts": int(batch.attempts),
+            "seconds": float(batch.seconds),
+            **dict.fromkeys(rows.TALLIES, 0),
+            "rejected": len(batch.rejected),
+            "state": json.dumps(dict(batch.state)),
+            "committed": now(),
+        }
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[sa.Connection]:
+        with guarded(self._name), self._engine.begin() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[sa.Connection]:
+        with guarded(self._name), self._engine.connect() as connection:
+            yield connection
+
+    # Reading
+
+    def load_network(self, *, points: bool = False) -> TransitionNetwork:
+        """Everything found, as frozen arrays.
+
+        Args:
+            points: Whether to load the coordinates too.
+        """
+        a, b = schema.minima.c, schema.transition_states.c
+        shared = ("id", "energy", "point_order", "log_product", "hits")
+        low = self._columns([a[name] for name in shared])
+        high = self._columns([b[name] for name in (*shared, "minimum_a", "minimum_b")])
+        ids = low["id"].astype(int)
+        ends = np.stack([high["minimum_a"], high["minimum_b"]], axis=1).astype(int)
+        return TransitionNetwork(
+            ids=ids,
+            energies=low["energy"].astype(float),
+            orders=low["point_order"].astype(int),
+            log_products=low["log_product"].astype(float),
+            hits=low["hits"].astype(int),
+            ts_ids=high["id"].astype(int),
+            ts_energies=high["energy"].astype(float),
+            ts_orders=high["point_order"].astype(int),
+            ts_log_products=high["log_product"].astype(float),
+            ts_hits=high["hits"].astype(int),
+            ts_minima=np.searchsorted(ids, ends),
+            points=self.points("minimum") if points else None,
+            ts_points=self.points("transition_state") if points else None,
+        )
+
+    def points(self, kind: Kind) -> Float[np.ndarray, "n dof"]:
+        """Coordinates of all minima or transition states, by id.
+
+        Raises:
+            StoreError: if some have none (an imported list of energies).
+        """
+        table = schema.POINTS[kind]
+        with self._reading() as connection:
+            blobs = connection.execute(sa.select(table.c.x).order_by(table.c.id)).scalars().all()
+        if any(blob is None for blob in blobs):
+            raise StoreError(
+                f"{self.name} holds no coordinates of some points",
+                "import the points.min and points.ts files as well",
+            )
+        flat = np.frombuffer(b"".join(blobs), dtype="<f8").astype(float)
+        return flat.reshape(len(blobs), self.header.dof)
+
+    def minima(self) -> list[Minimum]:
+        """All minima as records, by id."""
+        return [rows.minimum_from_row(row) for row in self._rows(schema.minima)]
+
+    def transition_states(self) -> list[TransitionState]:
+        """All transition states as records, by id."""
+        return [rows.transition_state_from_row(row) for row in self._rows(schema.transition_states)]
+
+    def minimum(self, point_id: int) -> Minimum:
+        """One minimum.
+
+        Raises:
+            StoreError: if there is no such id.
+        """
+        return rows.minimum_from_row(self._row(schema.minima, point_id))
+
+    def transition_state(self, point_id: int) -> TransitionState:
+        """One transition state.
+
+        Raises:
+            StoreError: if there is no such id.
+        """
+        return rows.transition_state_from_row(self._row(schema.transition_states, point_id))
+
+    def frame(self, table: str) -> pd.DataFrame:
+        """A table without its binary columns, as a data frame.
+
+        Args:
+            table: One of `minima`, `transition_states`, `rounds`, `runs`, `rejected`,
+                `discoveries`, `attempts`.
+        """
+        columns = [
+            column
+            for column in schema.metadata.tables[table].c
+            if not isinstance(column.type, sa.LargeBinary)
+        ]
+        frame = pd.DataFrame(self._columns(columns))
+        gaps = [c.name for c in columns if c.nullable and isinstance(c.type, sa.Integer)]
+        return frame.astype(dict.fromkeys(gaps, "Int64")).rename(columns={"point_order": "order"})
+
+    def attempts(self) -> dict[tuple[int, int | None], tuple[int, int]]:
+        """Searches begun and successes, by `(minimum_a, minimum_b)`; `None` for single-ended."""
+        c = schema.attempts.c
+        query = sa.select(
+            c.minimum_a, c.minimum_b, sa.func.sum(c.times), sa.func.sum(c.successes)
+        ).group_by(c.minimum_a, c.minimum_b)
+        with self._reading() as connection:
+            return {(a, b): (int(n), int(good)) for a, b, n, good in connection.execute(query)}
+
+    def integrity(self) -> Integrity:
+        """Check the file, its references, its counts and its evidence; takes a full read."""
+        with self._reading() as connection:
+            return check_integrity(connection, self.header.dof)
+
+    def _columns(self, columns: Sequence[sa.Column]) -> dict[str, np.ndarray]:
+        """Columns of one table in the order of its key, in one query."""
+        table = columns[0].table
+        query = sa.select(*columns).order_by(*table.primary_key.columns or [columns[0]])
+        with self._reading() as connection:
+            found = connection.execute(query).all()
+        cells = zip(*found, strict=True) if found else [()] * len(columns)
+        return {
+            column.name: np.array(cell, dtype=_dtype(column))
+            for column, cell in zip(columns, cells, strict=True)
+        }
+
+    def _rows(self, table: sa.Table) -> Sequence[sa.RowMapping]:
+        with self._reading() as connection:
+            return connection.execute(sa.select(table).order_by(table.c.id)).mappings().all()
+
+    def _row(self, table: sa.Table, point_id: int) -> sa.RowMapping:
+        with self._reading() as connection:
+            query = sa.select(table).where(table.c.id == int(point_id))
+            row = connection.execute(query).mappings().first()
+        if row is None:
+            raise StoreError(f"{self.name} holds no {table.name} with id {point_id}")
+        return row
+
+
+def _dtype(column: sa.Column) -> type:
+    if isinstance(column.type, sa.Integer) and not column.nullable:
+        return int
+    return float if isinstance(column.type, sa.Double) else object

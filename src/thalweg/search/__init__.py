@@ -1,0 +1,26 @@
+"""Finding points where the gradient vanishes.
+
+| from | to | with |
+|---|---|---|
+| any point | the minimum of its basin | `quench`, `quench_many`: `LBFGS`, `FIRE` |
+| anywhere | the lowest minimum | `BasinHopping` |
+| any point | a transition state | `climb`: `EigenvectorFollowing`, `Dimer` |
+| two minima | candidates for transition states between them | `Band` |
+| a transition state | the two minima below it | `push_off` |
+| a nearly stationary point | a certified one | `certify_many` |
+
+Solvers are frozen records for the engine in `thalweg.core`; they know no concrete energy.
+"""
+
+from ._basin_hopping import BasinHopping as BasinHopping
+from ._basin_hopping import Walkers as Walkers
+from ._certify import Certified as Certified
+from ._certify import certify_many as certify_many
+from ._eigenvector_following import Climb as Climb
+from ._eigenvector_following import EigenvectorFollowing as EigenvectorFollowing
+from ._lbfgs import LBFGS as LBFGS
+from ._lbfgs import SecantPairs as SecantPairs
+from ._minimise import quench as quench
+from ._minimise import quench_many as quench_many
+from ._saddle import climb as climb
+from ._saddle import push_off as push_off

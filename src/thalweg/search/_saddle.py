@@ -1,0 +1,90 @@
+"""Transition states: climbs from a point, and the two minima below each saddle."""
+
+import time
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import ArrayLike, Float
+
+from thalweg.core import AbstractSolver, Finished, Outcome, Solution, System, solve, solve_many
+
+from ._certify import Certified, certify_many
+from ._eigenvector_following import Climb, EigenvectorFollowing
+from ._lbfgs import LBFGS
+from ._minimise import check_point
+
+PUSH_OFF = 0.02
+"""Displacement along the negative mode before the two quenches, in units of `length`."""
+
+
+def climb(
+    system: System,
+    x0: ArrayLike,
+    direction: ArrayLike | None = None,
+    solver: AbstractSolver | None = None,
+    *,
+    throw: bool = True,
+) -> Solution[Certified]:
+    """Climb from `x0` to a transition state, polish it and certify its index.
+
+    Args:
+        system: What to climb on.
+        x0: Starting point, any shape that holds `dof` numbers.
+        direction: First guess of the direction to follow; any direction that is not a zero mode
+            will do, and the softest mode near it is followed. By default a fixed random one.
+        solver: `EigenvectorFollowing()` unless given.
+        throw: Whether to raise when it does not succeed.
+
+    Returns:
+        The certified point; its `mode` is the direction of negative curvature.
+
+    Raises:
+        ArgumentError: if `x0` or `direction` does not fit the system.
+        SolveError: if `throw` and the outcome is not `success`.
+    """
+    began = time.perf_counter()
+    point = check_point(system, x0, "x0")
+    if direction is None:
+        direction = np.asarray(jax.random.normal(jax.random.key(0), point.shape))
+    start = Climb(jnp.asarray(point), jnp.asarray(check_point(system, direction, "direction")))
+    finished = solve(system, EigenvectorFollowing() if solver is None else solver, start)
+    certified = certify_many(system, np.asarray(finished.x)[None], index=1)[0]
+    outcome = Outcome(int(finished.outcome))
+    if outcome is Outcome.success:
+        outcome = certified.certificate.outcome
+    stats = {"steps": int(finished.steps), "seconds": time.perf_counter() - began}
+    solution = Solution(certified, outcome, stats)
+    if throw:
+        solution.unwrap()
+    return solution
+
+
+def push_off(
+    system: System,
+    x: Float[np.ndarray, "points dof"],
+    mode: Float[np.ndarray, "points dof"],
+    *,
+    width: int | None = None,
+    minimiser: AbstractSolver | None = None,
+) -> tuple[Finished, Finished]:
+    """Quench from both sides of transition states.
+
+    Args:
+        system: What they are points of.
+        x: Transition states, `(points, dof)`.
+        mode: Unit vectors along their negative curvature, `(points, dof)`.
+        width: Lanes.
+        minimiser: `LBFGS` with short steps unless given, to stay in the valley that it enters.
+
+    Returns:
+        The quenches on the positive and on the negative side; row `i` belongs to point `i`.
+    """
+    minimiser = LBFGS(max_step=0.03) if minimiser is None else minimiser
+    step = PUSH_OFF * system.length * mode
+    both = solve_many(system, minimiser, np.concatenate([x + step, x - step]), width=width)
+    count = len(x)
+    return (
+        jax.tree.map(lambda a: a[:count], both),
+        jax.tree.map(lambda a: a[count:], both),
+    )

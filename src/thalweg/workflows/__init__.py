@@ -1,0 +1,9 @@
+"""The journeys: the only place that owns a plan."""
+
+from ._config import MapConfig as MapConfig
+from ._config import versions as versions
+from ._map import MapProgress as MapProgress
+from ._map import MapResult as MapResult
+from ._map import StopReason as StopReason
+from ._map import explore as explore
+from ._map import store_header as store_header

@@ -1,0 +1,88 @@
+"""Wishes and facts of a run: frozen, printable, stored as provenance."""
+
+import dataclasses
+import importlib.metadata
+import platform
+from typing import Any
+
+from thalweg.core import ArgumentError
+
+_RECORDED = ("thalweg", "jax", "jaxlib", "equinox", "numpy", "scipy", "numba", "sqlalchemy")
+
+
+@dataclasses.dataclass(frozen=True)
+class MapConfig:
+    """What a map should do. The defaults suit clusters of up to some forty atoms.
+
+    Attributes:
+        key: Seed of the root random key.
+        budget: Seconds to work for; `None` means until the map seems complete.
+        quenches: Random starts quenched first.
+        walkers: Basin-hopping walkers that look for the low minima; 0 for none.
+        hops: Hops of each walker in a round of hopping.
+        patience: Rounds of hopping without a lower minimum before hopping ends.
+        keep: Basin hopping stores a minimum only if it is among this many lowest.
+        temperature: Basin-hopping temperature, in the energy unit.
+        climbs: Single-ended searches in a round.
+        pairs: Double-ended searches in a round, while the landscape is in several pieces.
+        searches: Single-ended searches from every minimum before the map may be complete.
+        coverage: Good-Turing coverage at which the map is complete.
+        displacement: Shortest and longest root-mean-square displacement from a minimum at which
+            a climb begins, in units of the system's `length`.
+        minima: Stop when so many minima are known.
+        transition_states: Stop when so many transition states are known.
+        lanes: Width of the engine; `None` suits the device. Results do not depend on it.
+        workers: Threads; `None` means all usable cores. Results do not depend on it.
+    """
+
+    key: int = 0
+    budget: float | None = None
+    quenches: int = 256
+    walkers: int = 32
+    hops: int = 10
+    patience: int = 3
+    keep: int = 200
+    temperature: float = 0.8
+    climbs: int = 512
+    pairs: int = 16
+    searches: int = 1000
+    coverage: float = 0.9995
+    displacement: tuple[float, float] = (0.05, 0.2)
+    minima: int | None = None
+    transition_states: int | None = None
+    lanes: int | None = None
+    workers: int | None = None
+
+    def __post_init__(self):
+        low, high = self.displacement
+        wrong = [
+            (self.budget is not None and not self.budget > 0, "budget", "a positive number of s"),
+            (self.quenches < 1, "quenches", "at least 1"),
+            (self.walkers < 0, "walkers", "0 or more"),
+            (self.hops < 1, "hops", "at least 1"),
+            (not self.temperature >= 0, "temperature", "0 (only downhill) or more"),
+            (self.climbs < 0, "climbs", "0 or more"),
+            (self.pairs < 0, "pairs", "0 or more"),
+            (not 0 < self.coverage <= 1, "coverage", "above 0 and at most 1"),
+            (not 0 < low <= high, "displacement", "two positive numbers in ascending order"),
+            (self.lanes is not None and self.lanes < 1, "lanes", "at least 1"),
+            (self.workers is not None and self.workers < 1, "workers", "at least 1"),
+        ]
+        for is_wrong, name, expected in wrong:
+            if is_wrong:
+                raise ArgumentError(f"{name}={getattr(self, name)!r}: expected {expected}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return dataclasses.asdict(self)
+
+
+def versions() -> dict[str, str]:
+    """Versions of what a result depends on, for provenance."""
+    found = {"python": platform.python_version()}
+    for name in _RECORDED:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,339 @@
+"""The first journey: map a landscape, round after round, into a store.
+
+A round is planned from what the store holds, run, and committed in one transaction together with
+what the plan needs to go on. So a process killed at any moment loses at most the round in hand,
+and the same command goes on from there, to the same end.
+"""
+
+import dataclasses
+import enum
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from thalweg.core import Outcome, System, check_energy, fingerprint, require_x64, start_points
+from thalweg.landscape import (
+    Collector,
+    CompletenessEstimate,
+    Landscape,
+    Round,
+    Store,
+    StoreHeader,
+    estimate_completeness,
+)
+from thalweg.parallel import map_rows, usable_cores
+from thalweg.search import BasinHopping, Walkers, quench_many
+
+from ._config import MapConfig, versions
+from ._searches import connecting_climbs, single_ended_climbs
+
+_STREAMS = {"minimise": 1, "hop": 2, "climb": 3, "connect": 4}
+"""Each kind of round draws its random numbers from its own stream of the root key."""
+
+
+class StopReason(enum.Enum):
+    """Why a map ended; the value is the sentence that the user reads."""
+
+    complete = "the map seems complete"
+    budget = "the time budget is used up"
+    target = "the requested number of points is known"
+    interrupted = "interrupted"
+    no_minimum = "no search ended in a certified minimum"
+    nothing_to_do = "there is nothing left to do: climbs and pairs are switched off"
+
+
+@dataclasses.dataclass(frozen=True)
+class MapProgress:
+    """Where a map stands after a round.
+
+    Attributes:
+        round: Number of the round just committed.
+        kind: What it did.
+        minima: Minima known.
+        transition_states: Transition states known.
+        pieces: Connected components of the landscape.
+        lowest: Lowest energy known.
+        searches: Searches made in this run.
+        seconds: Time spent in this run.
+        completeness: Estimates for minima and for transition states.
+        failures: Failed searches of this run by outcome.
+    """
+
+    round: int
+    kind: str
+    minima: int
+    transition_states: int
+    pieces: int
+    lowest: float
+    searches: int
+    seconds: float
+    completeness: tuple[CompletenessEstimate, CompletenessEstimate]
+    failures: dict[str, int]
+
+
+@dataclasses.dataclass(frozen=True)
+class MapResult:
+    """What `explore` returns: the landscape, why it stopped, and where it stands."""
+
+    landscape: Landscape
+    reason: StopReason
+    progress: MapProgress | None
+
+
+@dataclasses.dataclass(frozen=True)
+class _Plan:
+    """What the next round needs to know; kept in the store as JSON."""
+
+    item: int = 0
+    hopping: bool = True
+    walkers: dict[str, Any] | None = None
+    stale: int = 0
+    lowest: float | None = None
+
+
+class _Explorer:
+    """One run of a map over one store."""
+
+    def __init__(self, system: System, store: Store, config: MapConfig):
+        self.system = system
+        self.store = store
+        self.config = config
+        self.collector = Collector(system, store)
+        self.plan = _Plan(**store.state) if store.state else _Plan()
+        self.workers = usable_cores() if config.workers is None else config.workers
+        self.began = time.perf_counter()
+        self.searches = 0
+        self.failures: dict[str, int] = {}
+
+    def key(self, kind: str) -> jax.Array:
+        """Root key of one kind of round."""
+        return jax.random.fold_in(jax.random.key(self.config.key), _STREAMS[kind])
+
+    def next_kind(self) -> str | None:
+        """What the next round does; `None` when nothing is left to do."""
+        config, store = self.config, self.store
+        if store.next_round == 0 or not store.n_minima:
+            return "minimise" if self.plan.item < 4 * config.quenches else None
+        if config.walkers and self.plan.hopping:
+            return "hop"
+        pieces = store.load_network().n_components
+        if config.pairs and pieces > 1 and (store.next_round % 2 or not config.climbs):
+            return "connect"
+        return "climb" if config.climbs else None
+
+    def step(self, kind: str) -> MapProgress:
+        """Run and commit one round."""
+        started = time.perf_counter()
+        attempts = getattr(self, f"_{kind}")()
+        batch = self.collector.commit(
+            kind, attempts, time.perf_counter() - started, dataclasses.asdict(self.plan)
+        )
+        self.searches += attempts
+        return self.progress(batch)
+
+    def _take(self, count: int) -> np.ndarray:
+        """Numbers of the next work items."""
+        items = np.arange(self.plan.item, self.plan.item + count)
+        self.plan = dataclasses.replace(self.plan, item=self.plan.item + count)
+        return items
+
+    def _minimise(self) -> int:
+        items = self._take(self.config.quenches)
+        starts = start_points(self.system, self.key("minimise"), int(items[0]), len(items))
+        finished = map_rows(
+            lambda x: quench_many(self.system, x, width=self.config.lanes),
+            np.asarray(starts),
+            self.workers,
+        )
+        self._count_failures(finished.outcome)
+        self.collector.minima(finished, items)
+        return len(items)
+
+    def _hop(self) -> int:
+        config, system = self.config, self.system
+        method = BasinHopping(temperature=config.temperature)
+        key = self.key("hop")
+        if self.plan.walkers is None:
+            network = self.store.load_network(points=True)
+            seeds = network.points[np.argsort(network.energies, kind="stable")]
+            walkers = method.begin(system, key, config.walkers, seeds)
+        else:
+            walkers = Walkers.from_json(self.plan.walkers)
+        walkers, hops = map_rows(
+            lambda part: method.hop(system, key, part, config.hops, width=config.lanes),
+            walkers,
+            self.workers,
+        )
+        walkers = method.exchange(key, walkers)
+        flat = jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:]), hops)
+        items = self._take(len(flat.value))
+        self._count_failures(flat.outcome)
+        good = self._worth_keeping(flat.outcome, flat.value)
+        self.collector.minima(jax.tree.map(lambda a: a[good], flat), items[good])
+        self._judge_hopping(walkers, flat.value[flat.outcome == Outcome.success])
+        return len(items)
+
+    def _worth_keeping(self, outcome: np.ndarray, value: np.ndarray) -> np.ndarray:
+        """Rows that may be among the lowest minima: a hot walk passes through very many."""
+        known = np.sort(self.store.load_network().energies)
+        keep = self.config.keep
+        level = known[keep - 1] if len(known) >= keep else np.inf
+        good = np.flatnonzero((outcome == Outcome.success) & (value <= level + 1e-6))
+        return good[np.argsort(value[good], kind="stable")][: 4 * keep]
+
+    def _judge_hopping(self, walkers: Walkers, values: np.ndarray) -> None:
+        """Hopping ends after some rounds in which the lowest energy did not fall."""
+        now = float(values.min()) if len(values) else np.inf
+        before = np.inf if self.plan.lowest is None else self.plan.lowest
+        better = now < before - 1e-6
+        stale = 0 if better else self.plan.stale + 1
+        going = stale < self.config.patience
+        self.plan = dataclasses.replace(
+            self.plan,
+            lowest=min(now, before) if np.isfinite(min(now, before)) else None,
+            stale=stale,
+            hopping=going,
+            walkers=walkers.to_json() if going else None,
+        )
+
+    def _climb(self) -> int:
+        items = self._take(self.config.climbs)
+        finished, sources = single_ended_climbs(
+            self.system, self.store, self.config, self.key("climb"), items, self.workers
+        )
+        self._count_failures(finished.outcome)
+        self.collector.saddles(finished, items, sources)
+        return len(items)
+
+    def _connect(self) -> int:
+        count, found = connecting_climbs(
+            self.system, self.store, self.config, self.key("connect"), self.workers
+        )
+        if found is not None:
+            finished, sources = found
+            items = self._take(len(sources))
+            self._count_failures(finished.outcome)
+            self.collector.saddles(finished, items, sources)
+        return count
+
+    def _count_failures(self, outcome: np.ndarray) -> None:
+        codes, counts = np.unique(outcome[outcome != Outcome.success], return_counts=True)
+        for code, count in zip(codes.tolist(), counts.tolist(), strict=True):
+            name = Outcome(code).name
+            self.failures[name] = self.failures.get(name, 0) + count
+
+    def progress(self, batch: Round) -> MapProgress:
+        """Where the map stands after a committed round."""
+        network = self.store.load_network()
+        return MapProgress(
+            round=batch.number,
+            kind=batch.kind,
+            minima=network.n_minima,
+            transition_states=network.n_transition_states,
+            pieces=network.n_components,
+            lowest=float(network.energies.min()) if network.n_minima else float("nan"),
+            searches=self.searches,
+            seconds=time.perf_counter() - self.began,
+            completeness=(
+                estimate_completeness(network.hits),
+                estimate_completeness(network.ts_hits),
+            ),
+            failures=dict(self.failures),
+        )
+
+    def finished(self, progress: MapProgress) -> StopReason | None:
+        """Whether the map may stop after this round, and why."""
+        config = self.config
+        if config.budget is not None and progress.seconds >= config.budget:
+            return StopReason.budget
+        targets = [
+            (config.minima, progress.minima),
+            (config.transition_states, progress.transition_states),
+        ]
+        wanted = [known >= target for target, known in targets if target is not None]
+        if wanted and all(wanted):
+            return StopReason.target
+        if progress.kind == "climb" and self._complete(progress):
+            return StopReason.complete
+        return None
+
+    def _complete(self, progress: MapProgress) -> bool:
+        """Every minimum searched often enough, and hardly any search finds a rare point."""
+        enough = all(e.coverage >= self.config.coverage for e in progress.completeness)
+        if not enough or progress.pieces > 1:
+            return False
+        done = {a: n for (a, b), (n, _) in self.store.attempts().items() if b is None}
+        return all(done.get(m, 0) >= self.config.searches for m in range(progress.minima))
+
+
+def store_header(system: System) -> StoreHeader:
+    """What a store of this system says about itself."""
+    value = jax.eval_shape(system.space.unravel, jax.ShapeDtypeStruct((system.space.dof,), float))
+    return StoreHeader(
+        fingerprint=fingerprint(system),
+        name=system.name,
+        dof=system.space.dof,
+        shape=getattr(value, "shape", ()),
+        labels=system.labels or (),
+        energy_unit=system.units.energy,
+        length_unit=system.units.length,
+    )
+
+
+def explore(
+    system: System,
+    store: str | Path,
+    config: MapConfig | None = None,
+    *,
+    report: Callable[[MapProgress], None] | None = None,
+    interrupted: Callable[[], bool] | None = None,
+    **wishes: Any,
+) -> MapResult:
+    """Map a landscape into a store: find, certify and connect its stationary points.
+
+    Args:
+        system: What to map.
+        store: File name or SQLAlchemy URL. An existing store of the same system is continued.
+        config: All wishes at once.
+        report: Called after every committed round.
+        interrupted: Asked after every round whether to stop.
+        wishes: Fields of `MapConfig`, instead of `config`: `explore(s, "x.db", key=1, budget=60)`.
+
+    Returns:
+        The landscape and why the map ended.
+
+    Raises:
+        EnergyError: if the energy does not keep its contract (a wrong gradient, say).
+        StoreMismatchError: if the store belongs to another system.
+    """
+    require_x64()
+    config = MapConfig(**wishes) if config is None else dataclasses.replace(config, **wishes)
+    check_energy(system)
+    opened = Store.open(store, store_header(system))
+    opened.begin_run(config.to_dict(), versions(), str(config.key))
+    explorer = _Explorer(system, opened, config)
+    progress, reason = None, StopReason.interrupted
+    try:
+        while True:
+            kind = explorer.next_kind()
+            if kind is None:
+                nothing = opened.n_minima > 0
+                reason = StopReason.nothing_to_do if nothing else StopReason.no_minimum
+                break
+            progress = explorer.step(kind)
+            if report is not None:
+                report(progress)
+            if interrupted is not None and interrupted():
+                break
+            ended = explorer.finished(progress)
+            if ended is not None:
+                reason = ended
+                break
+    finally:
+        ended_well = reason is not StopReason.interrupted
+        opened.end_run("finished" if ended_well else "interrupted")
+    return MapResult(Landscape(opened), reason, progress)

@@ -1,0 +1,42 @@
+"""What every test runs under: float64, one CPU platform, strict dtypes, a compilation cache."""
+
+import os
+from pathlib import Path
+
+# XLA and the BLAS libraries read these once, when they load: set them before anything imports JAX.
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ.setdefault("MPLBACKEND", "agg")
+os.environ.setdefault(
+    "JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1] / ".cache" / "jax")
+)
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # The workers share the cores: each gets one thread for arithmetic. (NPROC=1 would also starve
+    # host callbacks, which need a second thread.)
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
+        os.environ.setdefault(variable, "1")
+    os.environ["XLA_FLAGS"] = (
+        f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_multi_thread_eigen=false".strip()
+    )
+
+import jax
+import pytest
+from hypothesis import HealthCheck, settings
+
+jax.config.update("jax_enable_x64", True)
+# Lanes are trailing axes and broadcast, so ranks may promote; dtypes may not.
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+# The defaults keep only programs that took a second to compile; ours are many and small.
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+# Same examples on every run; `pytest --hypothesis-profile=fresh` draws new ones.
+_common = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("fixed", derandomize=True, max_examples=25, **_common)
+settings.register_profile("fresh", max_examples=200, **_common)
+settings.load_profile("fixed")
+
+
+@pytest.fixture
+def key():
+    """A fixed root key; take a stream of your own with `jax.random.fold_in`."""
+    return jax.random.key(0)
