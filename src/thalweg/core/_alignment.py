@@ -17,6 +17,7 @@ from collections.abc import Callable
 
 import numpy as np
 import scipy.optimize
+import scipy.spatial.distance
 
 from . import _matching
 
@@ -123,19 +124,42 @@ def align_shifted(
     """The image of `y` under given operations, a shift when `free`, and a relabelling."""
     starts, shifts = operations, np.zeros((len(operations), 3))
     if free:
-        rarest = np.argmin(np.bincount(species)[species])
-        members = np.flatnonzero(species == species[rarest])
-        budget = _BUDGET / len(x) ** 2 / len(operations) / len(members)
-        targets = members[: max(1, int(budget))]
-        moved = np.einsum("mkl,pl->mpk", operations, y[members])
-        shifts = (x[targets][None, :, None] - moved[:, None]).reshape(-1, 3)
-        starts = np.repeat(operations, len(targets) * len(members), axis=0)
+        here, there = _alike(x, y, species, box, _BUDGET / len(x) ** 2 / len(operations))
+        moved = np.einsum("mkl,pl->mpk", operations, y[there])
+        shifts = (x[here] - moved).reshape(-1, 3)
+        starts = np.repeat(operations, len(here), axis=0)
 
     def shift(image: np.ndarray) -> np.ndarray:
         near = nearest(image - x, box)
         return x + near - (near.mean(axis=0) if free else 0.0)
 
     return _improve(x, y, species, starts, shifts, box, shift)
+
+
+def _alike(
+    x: np.ndarray, y: np.ndarray, species: np.ndarray, box: np.ndarray, budget: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs of particles of the rarest species with alike surroundings, about `budget` of them.
+
+    Surroundings are compared by the crowding on three scales, which all operations keep.
+    """
+    rarest = np.argmin(np.bincount(species)[species])
+    members = np.flatnonzero(species == species[rarest])
+    periodic = box[box > 0]
+    spacing = (np.prod(periodic) / len(x)) ** (1.0 / len(periodic))
+    kinds = [
+        np.stack(
+            [_matching.crowding(z, box, scale * spacing)[members] for scale in (0.5, 1.0, 2.0)]
+        )
+        for z in (x, y)
+    ]
+    spread = np.maximum(kinds[0].std(axis=1, keepdims=True), 1e-9)
+    gaps = scipy.spatial.distance.cdist((kinds[0] / spread).T, (kinds[1] / spread).T)
+    pairs = max(_FEWEST, budget)
+    partners = int(np.clip(pairs / len(members), min(3, len(members)), len(members)))
+    hosts = np.linspace(0, len(members) - 1, int(min(len(members), pairs // partners)), dtype=int)
+    closest = np.argsort(gaps[hosts], axis=1, kind="stable")[:, :partners]
+    return members[np.repeat(hosts, partners)], members[closest.ravel()]
 
 
 def _improve(
@@ -148,10 +172,12 @@ def _improve(
     fit: Callable[[np.ndarray], np.ndarray],
 ) -> np.ndarray:
     """The best image of `y` from the most promising starts."""
-    rank = _matching.mismatches(x, y, species, starts, shifts, box)
+    rank = _matching.mismatches(x, y, species, starts, shifts, box, _KEEP)
     members = [np.flatnonzero(species == kind) for kind in range(species.max() + 1)]
     best, least = y, math.inf
     for m in np.argsort(rank, kind="stable")[:_KEEP]:
+        if not rank[m] < math.inf:
+            break
         image = y @ starts[m].T + shifts[m]
         for _ in range(_SWEEPS):
             partner = _relabel(x, image, members, box)

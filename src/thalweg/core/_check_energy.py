@@ -113,6 +113,11 @@ def _compiled_definition(energy: Any, x: Array) -> tuple[Array, Array]:
     return jax.vmap(jax.value_and_grad(energy), in_axes=-1, out_axes=(0, -1))(x)
 
 
+@jax.jit
+def _compiled_zero_modes(symmetry: Any, x: Array) -> Array:
+    return symmetry.zero_modes(x)
+
+
 def _evaluate(system: System, x: np.ndarray, compiled: Any = _compiled_value_and_grad) -> Any:
     """Energies and gradients of a block of any width, by one compiled program of one width."""
     values, grads = [], []
@@ -234,7 +239,7 @@ def _check_gradient(system: System, x: np.ndarray) -> None:
     )
 
 
-def _check_definition(system: System, x: Array) -> None:
+def _check_definition(system: System, x: np.ndarray) -> None:
     """Block methods against the definition in JAX."""
     energy = system.energy
     if not isinstance(energy, AbstractLaneEnergy) or isinstance(energy, HostEnergy):
@@ -279,7 +284,7 @@ def _check_invariance(system: System, x: np.ndarray) -> None:
     """The declared symmetry: infinitesimal motions, an image, the canonical place; wrapping."""
     point, other = x[:, 0], x[:, -1]
     value, grad = _evaluate(system, x[:, :1])
-    modes = np.asarray(system.symmetry.zero_modes(jnp.asarray(point)))
+    modes = np.asarray(_compiled_zero_modes(system.symmetry, point))
     slope = float(np.max(np.abs(modes @ grad[:, 0]), initial=0.0))
     norm = float(np.linalg.norm(grad))
     tolerance = 1e-6 * norm + 1e-9 * abs(float(value[0]))

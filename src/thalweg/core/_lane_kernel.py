@@ -156,13 +156,16 @@ class LaneKernel:
 
 
 def _token(*functions: Callable[..., Any]) -> str:
-    """A hash of the functions' texts and of what they close over: a changed one compiles anew."""
-    digest = hashlib.sha256()
+    """A hash of the files that the functions come from and of what they close over.
+
+    A changed function compiles anew; so does one whose module changed, which holds its constants.
+    """
+    digest = hashlib.sha256(str(LANE_WIDTH).encode())
     for function in functions:
         plain = inspect.unwrap(function)
         cells = [cell.cell_contents for cell in plain.__closure__ or ()]
-        try:
-            digest.update(f"{inspect.getsource(plain)}{cells!r}".encode())
-        except OSError:  # defined where there is no file: never share its compiled form
-            digest.update(f"{os.getpid()}:{id(function)}".encode())
+        digest.update(f"{plain.__module__}.{plain.__qualname__}{cells!r}".encode())
+        file = Path(plain.__code__.co_filename)
+        # Typed at a prompt: there is no file, so never share the compiled form.
+        digest.update(file.read_bytes() if file.is_file() else f"{os.getpid()}{id(plain)}".encode())
     return digest.hexdigest()[:12]

@@ -395,6 +395,22 @@ def _handler(frame: int) -> int:
     return 0
 
 
+def _renamed(function: Callable, name: str, scope: dict[str, Any] | None = None) -> Any:
+    """A copy under another name.
+
+    Numba names compiled symbols after the function and a counter that starts anew in each process,
+    and code from its cache is linked by those names: two kernels from one factory, cached by two
+    processes, would otherwise be taken for one another.
+    """
+    plain = inspect.unwrap(function)
+    copy = python_types.FunctionType(
+        plain.__code__, scope or plain.__globals__, name, plain.__defaults__, plain.__closure__
+    )
+    copy.__qualname__ = name
+    copy.__module__ = plain.__module__
+    return copy
+
+
 def compile_handler(text: Callable, function: Callable, token: str) -> Any:
     """Compile a kernel into a C function that XLA can call.
 
@@ -406,9 +422,9 @@ def compile_handler(text: Callable, function: Callable, token: str) -> Any:
     Returns:
         The compiled function; XLA holds a bare pointer into it, so keep it alive.
     """
-    scope = {**globals(), "_kernel": _njit(text(_njit(function)))}
-    linked = python_types.FunctionType(inspect.unwrap(_handler).__code__, scope, token)
-    linked.__qualname__ = token
+    kernel = text(_njit(_renamed(function, f"{token}_function")))
+    scope = {**globals(), "_kernel": _njit(_renamed(kernel, f"{token}_kernel"))}
+    linked = _renamed(_handler, token, scope)
     declare = functools.partial(numba.cfunc, "int64(int64)", error_model="numpy")
     try:
         return declare(cache=True)(linked)

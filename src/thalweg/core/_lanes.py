@@ -188,6 +188,11 @@ def _refill_and_advance(
     return _advance(system, solver, carry, _STEPS_PER_BLOCK)
 
 
+def _traced(solver: AbstractSolver) -> AbstractSolver:
+    """Hyper-parameters as arrays, so that solvers that differ in numbers share one program."""
+    return jax.tree.map(lambda a: jnp.asarray(a) if isinstance(a, float) else a, solver)
+
+
 @eqx.filter_jit
 def _solve_one(system: System, solver: AbstractSolver, start: PyTree) -> Finished:
     carry = _fresh(system, solver, start)
@@ -226,7 +231,7 @@ class Lanes:
         """
         require_x64()
         self.system = system
-        self.solver = solver
+        self.solver = _traced(solver)
         self.width = default_width() if width is None else int(width)
         self.lane_steps = 0
         self._queue = _Queue()
@@ -328,4 +333,4 @@ def solve_many(
 def solve(system: System, solver: AbstractSolver, start: PyTree) -> Finished:
     """Run one start to its end in one compiled call."""
     require_x64()
-    return jax.tree.map(np.asarray, _solve_one(system, solver, start))
+    return jax.tree.map(np.asarray, _solve_one(system, _traced(solver), start))

@@ -26,6 +26,8 @@ kernel = numba.njit(nogil=True, cache=True)
 
 # An anchor shorter than this cannot define a direction.
 _SHORT = 1e-12
+# Relabelling and turning seldom improve a start by more than this factor.
+_HOPELESS = 4.0
 
 
 @kernel
@@ -356,6 +358,12 @@ def _accept(  # noqa: PLR0913  (one compiled inner loop)
 def crowding(x: np.ndarray, box: np.ndarray, scale: float) -> np.ndarray:
     """Σ_j 1/(1 + d²/scale²) with the smooth periodic distance: kept by all box operations."""
     count = x.shape[0]
+    # Sine and cosine of every phase once: the sine of a difference is then two products.
+    sine, cosine = np.empty_like(x), np.empty_like(x)
+    for i in range(count):
+        for k in range(3):
+            phase = math.pi * x[i, k] / box[k] if box[k] > 0.0 else 0.0
+            sine[i, k], cosine[i, k] = math.sin(phase), math.cos(phase)
     out = np.zeros(count)
     for i in range(count):
         for j in range(i):
@@ -363,7 +371,8 @@ def crowding(x: np.ndarray, box: np.ndarray, scale: float) -> np.ndarray:
             for k in range(3):
                 delta = x[i, k] - x[j, k]
                 if box[k] > 0.0:
-                    delta = box[k] / math.pi * math.sin(math.pi * delta / box[k])
+                    delta = sine[i, k] * cosine[j, k] - cosine[i, k] * sine[j, k]
+                    delta *= box[k] / math.pi
                 squared += delta * delta
             term = 1.0 / (1.0 + squared / scale**2)
             out[i] += term
@@ -534,24 +543,46 @@ def mismatches(
     rotations: np.ndarray,
     shifts: np.ndarray,
     box: np.ndarray,
+    keep: int,
 ) -> np.ndarray:
-    """For each operation, Σ_i min_j |x_i - (R y_j + t)|² within species, a bound from below."""
+    """For each operation, Σ_i min_j |x_i - (R y_j + t)|² within species, a bound from below.
+
+    Infinite for operations that are soon seen not to be among the best `keep`, or to be
+    several times worse than the best.
+    """
     order = sort_classes(species, np.zeros(species.size))
     xs, ys, kind = _take(x, order), _take(y, order), _take(species, order)
     low, high, _ = windows(kind, np.zeros(kind.size), np.zeros(kind.size), 0.0)
+    best = np.full(keep, np.inf)  # ascending
     out = np.zeros(rotations.shape[0])
     moved, every = np.empty_like(ys), np.arange(ys.shape[0])
     for m in range(rotations.shape[0]):
         _place(moved, every, ys, every, rotations[m], shifts[m])
         for i in range(xs.shape[0]):
-            nearest = np.inf
-            for j in range(low[i], high[i]):
-                squared = 0.0
-                for k in range(3):
-                    delta = moved[j, k] - xs[i, k]
-                    if box[k] > 0.0:
-                        delta -= box[k] * math.floor(delta / box[k] + 0.5)
-                    squared += delta * delta
-                nearest = min(nearest, squared)
-            out[m] += nearest
+            out[m] += _nearest(xs[i], moved, low[i], high[i], box)
+            if out[m] > min(best[-1], _HOPELESS * best[0]):
+                out[m] = np.inf
+                break
+        if out[m] < best[-1]:
+            place = keep - 1
+            while place > 0 and best[place - 1] > out[m]:
+                best[place] = best[place - 1]
+                place -= 1
+            best[place] = out[m]
     return out
+
+
+@kernel
+@no_type_check
+def _nearest(x: np.ndarray, y: np.ndarray, low: int, high: int, box: np.ndarray) -> float:
+    """Least squared distance from `x` to the particles `low` to `high - 1` of `y`."""
+    nearest = np.inf
+    for j in range(low, high):
+        squared = 0.0
+        for k in range(3):
+            delta = y[j, k] - x[k]
+            if box[k] > 0.0:
+                delta -= box[k] * math.floor(delta / box[k] + 0.5)
+            squared += delta * delta
+        nearest = min(nearest, squared)
+    return nearest

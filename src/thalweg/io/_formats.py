@@ -19,7 +19,7 @@ def write_xyz(
     path: str | Path,
     points: Float[np.ndarray, "frames dof"],
     labels: Sequence[str] | None = None,
-    **columns: Sequence[float] | Sequence[int] | np.ndarray,
+    facts: Mapping[str, Sequence[float] | np.ndarray] | None = None,
 ) -> None:
     """Write structures as extended xyz, one frame after the other.
 
@@ -28,20 +28,20 @@ def write_xyz(
         points: Coordinates, one atom after the other. In two dimensions z is 0.
         labels: Element or name of each atom; `X` where not given. Their number tells how many
             dimensions there are; without them there are three.
-        **columns: What to say about the frames in their comment lines, such as `energy=…`: one
-            value for each frame.
+        facts: What to say about the frames in their comment lines, such as their energies: for
+            each name one value a frame.
 
     Raises:
-        ArgumentError: if the coordinates are not of such atoms, or a column has another length.
+        ArgumentError: if the coordinates are not of such atoms, or a fact has another length.
 
-    Example: `write_xyz("minima.xyz", landscape.points(), energy=landscape.minima["energy"])`
+    Example: `write_xyz("minima.xyz", points, ["Ar"] * 13, {"energy": network.energies})`
     """
     frames = _atoms(points, labels)
     names = list(labels) if labels else ["X"] * frames.shape[1]
-    for name, values in columns.items():
+    for name, values in (facts or {}).items():
         if len(values) != len(frames):
             raise ArgumentError(f"{name} has {len(values)} values for {len(frames)} frames")
-    table = {name: np.asarray(values) for name, values in columns.items()}
+    table = {name: np.asarray(values) for name, values in (facts or {}).items()}
     width = max((len(name) for name in names), default=1)
     template = "".join(f"{name:<{width}} %16.10f %16.10f %16.10f\n" for name in names)
     with Path(path).open("w", encoding="utf-8") as file:

@@ -2,6 +2,8 @@
 
 import collections
 import dataclasses
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from jaxtyping import Int
@@ -12,6 +14,9 @@ from thalweg.search import Certified, certify_many, push_off
 from ._identity import PointIndex, Tolerance, fingerprints
 from ._stationary import Attempt, Discovery, Kind, Minimum, Rejected, TransitionState
 from ._store import Round, Store
+
+_MOST_SADDLES = 3
+"""How many saddles in a row a descent may come to rest on before it counts as failed."""
 
 
 @dataclasses.dataclass
@@ -40,9 +45,28 @@ class Collector:
     and (saddles) followed down both sides. Points that fail are kept apart with the reason.
     """
 
-    def __init__(self, system: System, store: Store, tolerance: Tolerance | None = None):
-        """Read the known points of `store` into indices."""
+    def __init__(
+        self,
+        system: System,
+        store: Store,
+        *,
+        tolerance: Tolerance | None = None,
+        width: int | None = None,
+        spread: Callable[[Callable[[Any], Any], Any], Any] | None = None,
+    ):
+        """Read the known points of `store` into indices.
+
+        Args:
+            system: What they are points of.
+            store: Where they are kept, and where `commit` writes.
+            tolerance: When two points count as one.
+            width: Lanes of the quenches on both sides of saddles.
+            spread: `spread(function, rows)` computes `function(rows)`, perhaps in several parts
+                at once.
+        """
         self.system = system
+        self._width = width
+        self._spread = spread or (lambda function, rows: function(rows))
         self.store = store
         self._findings = _Findings()
         self._minima = PointIndex(system.symmetry, system.length, tolerance)
@@ -83,17 +107,34 @@ class Collector:
         return ids
 
     def _minimum_ids(
-        self, finished: Finished, items: Int[np.ndarray, " items"]
+        self, finished: Finished, items: Int[np.ndarray, " items"], depth: int = 0
     ) -> Int[np.ndarray, " items"]:
         ids, fresh = self._known(self._minima, finished, "minimum", items)
-        if fresh.size:
-            classes, certified = self._certify(finished, fresh, index=0)
-            names = np.full(len(certified), -1, np.int64)
-            for number, point in enumerate(certified):
-                item = int(items[fresh[np.argmax(classes == number)]])
-                names[number] = self._new_minimum(point, item)
-            ids[fresh] = names[classes]
+        if not fresh.size:
+            return ids
+        classes, certified, origin = self._certify(finished, items, fresh, index=0)
+        names = np.full(len(certified), -1, np.int64)
+        # A descent that keeps a symmetry can end on a saddle; beside it the way down goes on.
+        stranded = [
+            k
+            for k, point in enumerate(certified)
+            if point.certificate.outcome is Outcome.wrong_index and depth < _MOST_SADDLES
+        ]
+        for number in sorted(set(range(len(certified))) - set(stranded)):
+            names[number] = self._new_minimum(certified[number], int(origin[number]))
+        if stranded:
+            below = self._push_off([certified[k] for k in stranded], sides=(1.0,))
+            names[stranded] = self._minimum_ids(below, origin[stranded], depth + 1)
+        ids[fresh] = names[classes]
         return ids
+
+    def _push_off(self, points: list[Certified], sides: tuple[float, ...]) -> Finished:
+        """Quenches on the given sides of saddles, one side after the other."""
+        x = np.stack([point.x for point in points] * len(sides))
+        modes = np.stack([side * point.mode for side in sides for point in points])
+        return self._spread(
+            lambda rows: push_off(self.system, *rows, width=self._width), (x, modes)
+        )
 
     def _known(
         self, index: PointIndex, finished: Finished, kind: Kind, items: Int[np.ndarray, " items"]
@@ -115,13 +156,20 @@ class Collector:
         return ids, np.array(fresh, np.int64)
 
     def _certify(
-        self, finished: Finished, fresh: Int[np.ndarray, " fresh"], index: int
-    ) -> tuple[Int[np.ndarray, " fresh"], list[Certified]]:
-        """Sort new points into classes and certify one of each."""
+        self,
+        finished: Finished,
+        items: Int[np.ndarray, " items"],
+        fresh: Int[np.ndarray, " fresh"],
+        index: int,
+    ) -> tuple[Int[np.ndarray, " fresh"], list[Certified], Int[np.ndarray, " classes"]]:
+        """Sort new points into classes, certify one of each, and say which item found it."""
         of_kind = self._minima if index == 0 else self._saddles
         classes, _ = of_kind.group(finished.value[fresh], finished.x[fresh])
-        first = [int(fresh[np.argmax(classes == c)]) for c in range(classes.max() + 1)]
-        return classes, certify_many(self.system, finished.x[first], index)
+        first = fresh[np.unique(classes, return_index=True)[1]]
+        certified = self._spread(
+            lambda x: np.array(certify_many(self.system, x, index), object), finished.x[first]
+        )
+        return classes, list(certified), items[first]
 
     def _new_minimum(self, point: Certified, item: int) -> int:
         """Number of a certified minimum (it may turn out to be known), or -1."""
@@ -174,8 +222,7 @@ class Collector:
         """
         ids, fresh = self._known(self._saddles, finished, "transition_state", items)
         if fresh.size:
-            classes, certified = self._certify(finished, fresh, index=1)
-            origin = items[[fresh[np.argmax(classes == c)] for c in range(len(certified))]]
+            classes, certified, origin = self._certify(finished, items, fresh, index=1)
             ids[fresh] = self._new_saddles(certified, origin)[classes]
         for found, (a, b) in zip(ids.tolist(), sources.tolist(), strict=True):
             pair = (a, None if b < 0 else b)
@@ -208,12 +255,9 @@ class Collector:
                 names[number] = known
         if not good:
             return names
-        x = np.stack([certified[k].x for k in good])
-        mode = np.stack([certified[k].mode for k in good])
-        sides = [
-            self._minimum_ids(side, origin[good]) for side in push_off(self.system, x, mode)
-        ]
-        for number, a, b in zip(good, *(side.tolist() for side in sides), strict=True):
+        sides = self._push_off([certified[k] for k in good], sides=(1.0, -1.0))
+        ends = self._minimum_ids(sides, np.tile(origin[good], 2)).reshape(2, -1)
+        for number, a, b in zip(good, *ends.tolist(), strict=True):
             point, item = certified[number], int(origin[number])
             if a < 0 or b < 0:
                 self._reject_saddle(point, Outcome.no_downhill_path, item)

@@ -150,10 +150,10 @@ def estimate_completeness(
         singletons=int(frequencies[1]),
         doubletons=int(frequencies[2]),
         coverage=coverage,
-        total=max(total, known),
+        total=max(total, float(known)),
         standard_error=error,
-        lower=max(lower, known),
-        upper=max(upper, known) if trusted else math.inf,
+        lower=max(lower, float(known)),
+        upper=max(upper, float(known)) if trusted else math.inf,
         confidence=confidence,
         trusted=trusted,
     )

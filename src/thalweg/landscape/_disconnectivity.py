@@ -17,6 +17,10 @@ from ._network import TransitionNetwork
 
 Order = Literal["centre", "energy", "size"]
 
+# A basin that joins a lower one makes a fork, rather than a side branch of a straight stem, if it
+# has at least so many minima, this share of all of them, and this ratio to those of the lower one.
+_FORK_LEAST, _FORK_SHARE, _FORK_RATIO = 3.0, 0.05, 0.25
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class DisconnectivityTree:
@@ -104,8 +108,9 @@ def disconnectivity_tree(
         components: `"global"` keeps what is connected to the global minimum; `"all"` keeps
             every component (those of fewer than `min_size` minima excepted), side by side.
         min_size: With `components="all"`, the smallest component worth drawing.
-        order: Arrangement of the branches: `"centre"` puts the lowest basin of each junction in
-            the middle, `"energy"` the lowest to the left, `"size"` the largest to the left.
+        order: Arrangement of the branches: `"centre"` lets the lowest basin of each junction
+            continue its stem and hangs the others evenly on both sides (large ones beside it);
+            `"energy"` puts the lowest to the left, `"size"` the largest to the left.
 
     Raises:
         ArgumentError: if the levels are not ascending or there are none.
@@ -124,8 +129,8 @@ def disconnectivity_tree(
         heights, ends = grid[bins[inside]], ends[inside]
     children, height = _merge(part.energies, ends, heights)
     size, lowest = _summaries(part, children)
-    arranged = _arrange(children, size, lowest, order)
-    return _assemble(part, position, arranged, height, grid, message)
+    arranged, middle = _arrange(children, size, lowest, order)
+    return _assemble(part, position, (arranged, middle), height, grid, message)
 
 
 def _chosen(
@@ -233,42 +238,87 @@ def _summaries(
 ) -> tuple[list[int], list[int]]:
     """Number of minima in each node, and the rank by energy of the lowest one."""
     count = network.n_minima
-    rank = np.empty(count, dtype=int)
-    rank[np.lexsort((network.ids, network.energies))] = np.arange(count)
     size = [1] * count
-    lowest = rank.tolist()
+    lowest = _ranks(network).tolist()
     for below in children[count:]:
         size.append(sum(size[child] for child in below))
         lowest.append(min((lowest[child] for child in below), default=count))
     return size, lowest
 
 
+def _ranks(network: TransitionNetwork) -> Int[np.ndarray, " minima"]:
+    """Rank of each minimum by energy, of equals by id."""
+    rank = np.empty(network.n_minima, dtype=int)
+    rank[np.lexsort((network.ids, network.energies))] = np.arange(network.n_minima)
+    return rank
+
+
 def _arrange(
     children: list[list[int]], size: list[int], lowest: list[int], order: Order
-) -> list[list[int]]:
-    """Children of each node from left to right; a last entry holds the roots."""
+) -> tuple[list[list[int]], list[list[int]]]:
+    """Children of each node from left to right; a last entry holds the roots.
+
+    Only energies, sizes and ids decide, never positions.
+
+    Returns:
+        The order, and for each node the children above whose middle it stands.
+    """
     inside = {child for below in children for child in below}
     roots = [node for node in range(len(children)) if size[node] and node not in inside]
-    return [_in_order(below, size, lowest, order) for below in [*children, roots]]
-
-
-def _in_order(nodes: list[int], size: list[int], lowest: list[int], order: Order) -> list[int]:
-    """Siblings from left to right. Only energies, sizes and ids decide, never positions."""
-    if order == "energy" or len(nodes) < 2:
-        return sorted(nodes, key=lambda node: lowest[node])
-    by_size = sorted(nodes, key=lambda node: (-size[node], lowest[node]))
+    arranged = [*children, roots]
+    if order == "energy":
+        arranged = [sorted(nodes, key=lambda node: lowest[node]) for nodes in arranged]
+        return arranged, arranged
     if order == "size":
-        return by_size
-    # The lowest basin in the middle, the others by size outwards, each to the lighter side.
-    centre = min(nodes, key=lambda node: lowest[node])
-    sides: tuple[list[int], list[int]] = ([], [])
-    weights = [0, 0]
-    for node in by_size:
-        if node != centre:
-            side = int(weights[1] < weights[0])
-            sides[side].append(node)
-            weights[side] += size[node]
-    return [*reversed(sides[0]), centre, *sides[1]]
+        arranged = [sorted(nodes, key=lambda n: (-size[n], lowest[n])) for nodes in arranged]
+        return arranged, arranged
+    large = max(_FORK_LEAST, _FORK_SHARE * sum(size[root] for root in roots))
+    # How many minima already hang left and right of the stem that a node continues.
+    weights = [(0, 0)] * len(arranged)
+    middle = [list(nodes) for nodes in arranged]
+    for node in range(len(arranged) - 1, -1, -1):
+        if len(arranged[node]) > 1:
+            arms, arranged[node], both = _around_stem(
+                arranged[node], (size, lowest), weights[node], large
+            )
+            middle[node] = arms
+            if len(arms) == 1:
+                weights[arms[0]] = both
+    return arranged, middle
+
+
+def _around_stem(
+    nodes: list[int],
+    ranks: tuple[list[int], list[int]],
+    weights: tuple[int, int],
+    large: float,
+) -> tuple[list[int], list[int], tuple[int, int]]:
+    """Siblings with the lowest basin in the middle, the others by size outwards.
+
+    Each goes to the side that carries less, counted along the whole stem. A sibling that is not
+    small beside the lowest basin makes a fork: both are arms, and each begins a stem of its own.
+
+    Returns:
+        The arms (one if the stem goes straight on), the order from left to right, and what each
+        side of the stem carries now.
+    """
+    size, lowest = ranks
+    stem = min(nodes, key=lambda node: lowest[node])
+    fork = max(large, _FORK_RATIO * size[stem])
+    left, right = weights
+    before, after, arms = [], [], [stem]
+    for node in sorted(nodes, key=lambda node: (-size[node], lowest[node])):
+        if node == stem:
+            continue
+        if size[node] >= fork:
+            arms.append(node)
+        if left <= right:
+            before.append(node)
+            left += size[node]
+        else:
+            after.append(node)
+            right += size[node]
+    return arms, [*reversed(before), stem, *after], (left, right)
 
 
 def _left_to_right(arranged: list[list[int]], count: int) -> list[int]:
@@ -286,13 +336,13 @@ def _left_to_right(arranged: list[list[int]], count: int) -> list[int]:
 def _assemble(
     part: TransitionNetwork,
     position: Int[np.ndarray, " minima"],
-    arranged: list[list[int]],
+    layout: tuple[list[list[int]], list[list[int]]],
     old_height: Float[np.ndarray, " nodes"],
     grid: Float[np.ndarray, " levels"] | None,
     message: str,
 ) -> DisconnectivityTree:
     """Number the nodes for the drawing and gather their arrays."""
-    count = part.n_minima
+    (arranged, middle), count = layout, part.n_minima
     leaves = np.array(_left_to_right(arranged, count))
     first = np.empty(len(old_height))
     first[leaves] = np.arange(count)
@@ -305,16 +355,14 @@ def _assemble(
     total = len(old)
     parent, size = np.full(total, -1), np.ones(total, dtype=int)
     x, height = np.arange(float(total)), old_height[old]
-    energy_order = (part.ids, part.energies)
-    rank = np.empty(count, dtype=int)
-    rank[np.lexsort(energy_order)] = np.arange(count)
-    rank, lowest = rank[leaves], np.arange(total)
+    rank, lowest = _ranks(part)[leaves], np.arange(total)
     for i in range(count, total):
         below = [new[child] for child in arranged[old[i]]]
         parent[below] = i
         size[i] = size[below].sum()
-        x[i] = 0.5 * (x[below[0]] + x[below[-1]])
         lowest[i] = min(lowest[below], key=lambda leaf: rank[leaf])
+        ends = x[[new[child] for child in middle[old[i]]]]
+        x[i] = 0.5 * (ends.min() + ends.max())
     return DisconnectivityTree(
         parent=parent,
         height=height,

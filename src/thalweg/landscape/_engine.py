@@ -78,7 +78,7 @@ def make_engine(url: str | Path, *, create: bool) -> sa.Engine:
     except ModuleNotFoundError as error:
         raise StoreError(
             f"the driver for {parsed.drivername!r} is not installed ({error.name})",
-            f"pip install {error.name}",
+            "pip install 'psycopg[binary]'" if error.name == "psycopg" else f"pip install {error.name}",
         ) from error
 
 

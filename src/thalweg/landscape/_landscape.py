@@ -4,7 +4,6 @@ import dataclasses
 import functools
 from pathlib import Path
 from types import TracebackType
-from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -40,7 +39,7 @@ class Landscape:
         self.store = store
 
     @classmethod
-    def open(cls, url: str | Path) -> Self:
+    def open(cls, url: str | Path) -> "Landscape":
         """Open an existing store.
 
         Args:
@@ -120,7 +119,7 @@ class Landscape:
         """Let go of the store."""
         self.store.close()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Landscape":
         return self
 
     def __exit__(

@@ -254,7 +254,7 @@ class TransitionNetwork:
             keep: Which minima stay.
         """
         position = np.cumsum(keep) - 1
-        ts_keep = keep[self.ts_minima].all(axis=1)
+        ts_keep = keep[self.ts_minima[:, 0]] & keep[self.ts_minima[:, 1]]
         return self._take(keep, ts_keep, position[self.ts_minima[ts_keep]])
 
     def below(self, e_max: float) -> "TransitionNetwork":

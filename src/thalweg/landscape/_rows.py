@@ -2,7 +2,7 @@
 
 import collections
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -92,12 +92,12 @@ def rejected_row(point: Rejected, number: int) -> dict[str, Any]:
     }
 
 
-def minimum_from_row(row: sa.RowMapping) -> Minimum:
+def minimum_from_row(row: Mapping[str, Any]) -> Minimum:
     """A row of `minima` as a record."""
     return Minimum(**_shared_fields(row))
 
 
-def transition_state_from_row(row: sa.RowMapping) -> TransitionState:
+def transition_state_from_row(row: Mapping[str, Any]) -> TransitionState:
     """A row of `transition_states` as a record."""
     curvature = row["negative_curvature"]
     return TransitionState(
@@ -109,7 +109,7 @@ def transition_state_from_row(row: sa.RowMapping) -> TransitionState:
     )
 
 
-def _shared_fields(row: sa.RowMapping) -> dict[str, Any]:
+def _shared_fields(row: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "id": row["id"],
         "energy": row["energy"],

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -68,7 +68,7 @@ class Store:
         self._recount()
 
     @classmethod
-    def open(cls, url: str | Path, header: StoreHeader | None = None) -> Self:
+    def open(cls, url: str | Path, header: StoreHeader | None = None) -> "Store":
         """Open a store; with a header, make it if it does not exist.
 
         Args:
@@ -92,7 +92,7 @@ class Store:
         """Let go of the database. A store that is not closed loses nothing."""
         self._engine.dispose()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Store":
         return self
 
     def __exit__(
@@ -382,17 +382,18 @@ class Store:
             for column, cell in zip(columns, cells, strict=True)
         }
 
-    def _rows(self, table: sa.Table) -> Sequence[sa.RowMapping]:
+    def _rows(self, table: sa.Table) -> list[dict[str, Any]]:
         with self._reading() as connection:
-            return connection.execute(sa.select(table).order_by(table.c.id)).mappings().all()
+            found = connection.execute(sa.select(table).order_by(table.c.id))
+            return [row._asdict() for row in found]
 
-    def _row(self, table: sa.Table, point_id: int) -> sa.RowMapping:
+    def _row(self, table: sa.Table, point_id: int) -> dict[str, Any]:
         with self._reading() as connection:
             query = sa.select(table).where(table.c.id == int(point_id))
-            row = connection.execute(query).mappings().first()
+            row = connection.execute(query).first()
         if row is None:
             raise StoreError(f"{self.name} holds no {table.name} with id {point_id}")
-        return row
+        return row._asdict()
 
 
 def _dtype(column: sa.Column) -> type:

@@ -3,16 +3,14 @@
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float
 
 from thalweg.core import (
     RUNNING,
     AbstractSolver,
     AbstractState,
     ArgumentError,
-    Array,
-    Block,
     Count,
-    Float,
     Outcome,
     System,
     Value,
@@ -24,9 +22,17 @@ from ._eigenvector_following import Climb
 from ._lbfgs import SecantPairs
 
 Path = Float[Array, "stops dof *lanes"]
+Hops = Float[Array, "hops dof *lanes"]
+Lengths = Float[Array, "hops *lanes"]
+Images = Float[Array, "images dof *lanes"]
+ImageValues = Float[Array, "images *lanes"]
+Chain = Float[Array, "chain *lanes"]
 Profile = Float[Array, "stops *lanes"]
 HostPath = Float[np.ndarray, "stops dof"]
 HostProfile = Float[np.ndarray, " stops"]
+GivenPoint = Float[Array | np.ndarray, "dof *lanes"]
+GivenPath = Float[Array | np.ndarray, "stops dof *lanes"]
+GivenEnds = Float[Array | np.ndarray, "2 *lanes"]
 
 IMAGE_COUNTS = (7, 11, 17, 25, 37)
 """Numbers of images that are used: each is a shape, and each shape is compiled once."""
@@ -44,8 +50,8 @@ class BandStart(eqx.Module):
         end_values: Energies of the first and the last stop, `(2, *lanes)`.
     """
 
-    path: Path
-    end_values: Float[Array, "2 *lanes"]
+    path: GivenPath
+    end_values: GivenEnds
 
 
 class Profiled(eqx.Module):
@@ -62,14 +68,14 @@ class BandState(AbstractState):
     flattened gradient across the path.
     """
 
-    x: Float[Array, "chain *lanes"]
+    x: Chain
     value: Value
-    grad: Float[Array, "chain *lanes"]
+    grad: Chain
     path: Path
     profile: Profile
     next_path: Path
-    move: Float[Array, "chain *lanes"]
-    force: Float[Array, "chain *lanes"]
+    move: Chain
+    force: Chain
     stiffness: Value
     age: Count
     pairs: SecantPairs
@@ -91,7 +97,10 @@ class Band(AbstractSolver[BandState]):
         tol: Root-mean-square gradient across the path at which a band has converged.
         max_step: Longest root-mean-square displacement of an image, in units of the system's
             `length`.
+        stiffness: First stiffness of the springs: at this stretch, in units of the mean spacing's
+            inverse, they would balance the median gradient.
         uneven: Relative spread of the spacing that is put up with; above it the springs stiffen.
+        adapt: Factor by which the stiffness grows or falls in an iteration.
         memory: Secant pairs.
         max_steps: Iterations before giving up; the path is of use then, too.
 
@@ -102,14 +111,17 @@ class Band(AbstractSolver[BandState]):
 
     tol: float = 0.05
     max_step: float = 0.05
-    uneven: float = 0.1
+    stiffness: float = 1.0
+    uneven: float = 0.2
+    adapt: float = 1.1
     memory: int = eqx.field(static=True, default=4)
     max_steps: int = eqx.field(static=True, default=150)
 
     def init(self, system: System, start: BandStart) -> BandState:
         """The first step evaluates the images as they are given."""
         del system
-        path = start.path
+        path = jnp.asarray(start.path)
+        ends = jnp.asarray(start.end_values)
         lanes = path.shape[2:]
         chain = path[1:-1].reshape(-1, *lanes)
         zeros = jnp.zeros_like(chain)
@@ -119,7 +131,7 @@ class Band(AbstractSolver[BandState]):
             value=jnp.full(lanes, jnp.inf, path.dtype),
             grad=zeros,
             path=path,
-            profile=jnp.concatenate([start.end_values[:1], inside, start.end_values[1:]]),
+            profile=jnp.concatenate([ends[:1], inside, ends[1:]]),
             next_path=path,
             move=zeros,
             force=zeros,
@@ -134,24 +146,20 @@ class Band(AbstractSolver[BandState]):
         images, dof, lanes = path.shape[0] - 2, path.shape[1], path.shape[2:]
         values, grads = _evaluate(system, path[1:-1])
         profile = jnp.concatenate([state.profile[:1], values, state.profile[-1:]])
-        hops = system.space.difference(
-            jnp.moveaxis(path[:-1], 0, 1), jnp.moveaxis(path[1:], 0, 1)
-        )
+        hops = system.space.difference(jnp.moveaxis(path[:-1], 0, 1), jnp.moveaxis(path[1:], 0, 1))
         hops = jnp.moveaxis(hops, 1, 0)
         lengths = _norm(hops)
         tangents = _tangents(hops, profile)
         across = grads - _dot(grads, tangents)[:, None] * tangents
         spacing = jnp.mean(lengths, axis=0)
-        first = jnp.median(_norm(grads), axis=0) / jnp.maximum(spacing, 1e-300)
+        first = self.stiffness * jnp.median(_norm(grads), axis=0) / jnp.maximum(spacing, 1e-300)
         spread = jnp.std(lengths, axis=0) / jnp.maximum(spacing, 1e-300)
-        adapted = state.stiffness * jnp.where(spread > self.uneven, 1.02, 1.0 / 1.02)
+        adapted = state.stiffness * jnp.where(spread > self.uneven, self.adapt, 1.0 / self.adapt)
         stiffness = jnp.where(state.age == 0, first, adapted)
         springs = _springs(hops, lengths, tangents, across)
         force = (across + stiffness * springs).reshape(-1, *lanes)
 
-        pairs = state.pairs.push(
-            state.move, force - state.force, state.age > 0, state.age < 0
-        )
+        pairs = state.pairs.push(state.move, force - state.force, state.age > 0, state.age < 0)
         cap = self.max_step * system.length
         scale = jnp.where(state.age == 0, 0.2 * cap / jnp.maximum(rms(force), 1e-300), pairs.scale)
         pairs = eqx.tree_at(lambda p: p.scale, pairs, scale)
@@ -176,24 +184,25 @@ class Band(AbstractSolver[BandState]):
         )
 
     def terminate(self, system: System, state: BandState) -> Count:
-        """Converged when the gradient across the path is small."""
+        """Converged when the gradient across the path is small and every energy a number."""
         del system
-        return jnp.where(rms(state.grad) < self.tol, int(Outcome.success), RUNNING)
+        flat = (rms(state.grad) < self.tol) & (state.value < _WALL)
+        return jnp.where(flat, int(Outcome.success), RUNNING)
 
     def extra(self, state: BandState) -> Profiled:
         """The path with its ends and the energies along it."""
         return Profiled(state.path, state.profile)
 
 
-def _dot(a: Path, b: Path) -> Profile:
+def _dot(a: Images, b: Images) -> ImageValues:
     return jnp.sum(a * b, axis=1)
 
 
-def _norm(a: Path) -> Profile:
+def _norm(a: Images) -> ImageValues:
     return jnp.sqrt(jnp.sum(a * a, axis=1))
 
 
-def _evaluate(system: System, images: Path) -> tuple[Profile, Path]:
+def _evaluate(system: System, images: Images) -> tuple[ImageValues, Images]:
     """Energies and gradients of the images of all lanes, made harmless where they are not finite.
 
     Gradients are bounded by ten times the median over the band, so that one overlap does not
@@ -208,11 +217,12 @@ def _evaluate(system: System, images: Path) -> tuple[Profile, Path]:
     sound = jnp.all(jnp.isfinite(grads), axis=1, keepdims=True)
     grads = jnp.where(sound, jnp.clip(grads, -_WALL, _WALL), 0.0)
     size = _norm(grads)
-    limit = 10.0 * jnp.median(size, axis=0)
+    median = jnp.median(size, axis=0)
+    limit = 10.0 * jnp.where(median > 0, median, jnp.max(size, axis=0))
     return values, grads * jnp.minimum(1.0, limit / jnp.maximum(size, 1e-300))[:, None]
 
 
-def _tangents(hops: Path, profile: Profile) -> Path:
+def _tangents(hops: Hops, profile: Profile) -> Images:
     """Unit tangents at the images: towards the higher neighbour, mixed at extrema."""
     back, ahead = hops[:-1], hops[1:]
     before = profile[:-2] - profile[1:-1]
@@ -229,7 +239,7 @@ def _tangents(hops: Path, profile: Profile) -> Path:
     return tangent / jnp.maximum(_norm(tangent), 1e-300)[:, None]
 
 
-def _springs(hops: Path, lengths: Profile, tangents: Path, across: Path) -> Path:
+def _springs(hops: Hops, lengths: Lengths, tangents: Images, across: Images) -> Images:
     """Gradient of the springs of unit stiffness, nudged twice (Trygubenko & Wales, eq. 13)."""
     along = (lengths[:-1] - lengths[1:])[:, None] * tangents
     pull = hops[:-1] - hops[1:]
@@ -241,7 +251,9 @@ def _springs(hops: Path, lengths: Profile, tangents: Path, across: Path) -> Path
     return along + (2.0 / jnp.pi * jnp.arctan(ratio))[:, None] * second
 
 
-def interpolate(system: System, a: Block, b: Block, images: int, bulge: float = 0.02) -> Path:
+def interpolate(
+    system: System, a: GivenPoint, b: GivenPoint, images: int, bulge: float = 0.02
+) -> Path:
     """A straight path from `a` to `b` with equally spaced images, and a slight bulge.
 
     The bulge, a fixed direction that looks random, keeps two atoms that exchange places from
@@ -252,23 +264,21 @@ def interpolate(system: System, a: Block, b: Block, images: int, bulge: float = 
         a: First end, `(dof, *lanes)`.
         b: Last end, aligned with `a`.
         images: Number of images between them.
-        bulge: Largest root-mean-square displacement from the straight line, in units of the
+        bulge: Root-mean-square displacement of the middle from the straight line, in units of the
             system's `length`.
 
     Returns:
         Both ends and the images, `(images + 2, dof, *lanes)`.
     """
-    a, b = jnp.asarray(a), jnp.asarray(b)
-    hop = system.space.difference(a, b)
-    count = jnp.arange(1, a.shape[0] + 1, dtype=a.dtype)
+    start, end = jnp.asarray(a)[:, None], jnp.asarray(b)[:, None]
+    share = np.arange(1, images + 1) / (images + 1)
     # Fractional parts of multiples of √2: spread, fixed, and the same on every machine.
-    side = jnp.sqrt(12.0) * (jnp.mod(count * jnp.sqrt(2.0), 1.0) - 0.5)
-    side = (bulge * system.length * side).reshape(-1, *(1,) * (a.ndim - 1))
-    inside = []
-    for k in range(1, images + 1):
-        share = k / (images + 1)
-        inside.append(system.space.retract(a + share * hop + np.sin(np.pi * share) * side))
-    return jnp.stack([a, *inside, b])
+    side = np.sqrt(12.0) * (np.arange(1, start.shape[0] + 1) * np.sqrt(2.0) % 1.0 - 0.5)
+    side = bulge * system.length * side[:, None] * np.sin(np.pi * share)
+    trail = (1,) * (start.ndim - 2)
+    share, side = (jnp.asarray(z.reshape(*z.shape, *trail), start.dtype) for z in (share, side))
+    inside = system.space.retract(start + share * system.space.difference(start, end) + side)
+    return jnp.moveaxis(jnp.concatenate([start, inside, end], axis=1), 1, 0)
 
 
 def images_for(distance: float, system: System, spacing: float = 0.3) -> int:
@@ -289,13 +299,13 @@ def arc_lengths(system: System, path: HostPath) -> HostProfile:
     return np.concatenate([[0.0], np.cumsum(np.linalg.norm(hops, axis=1))])
 
 
-def _host_hops(system: System, path: HostPath) -> HostPath:
+def _host_hops(system: System, path: HostPath) -> Float[np.ndarray, "hops dof"]:
     return np.asarray(system.space.difference(jnp.asarray(path[:-1].T), jnp.asarray(path[1:].T))).T
 
 
 def redistribute(
     system: System, path: HostPath, values: HostProfile, images: int, emphasis: float = 1.0
-) -> HostPath:
+) -> Float[np.ndarray, "new_stops dof"]:
     """The same path with another number of images, denser where the energy is high.
 
     For a band that has stretched: `images_for(arc_lengths(...)[-1], system)` says how many.
@@ -366,5 +376,5 @@ def maxima(
     directions = tangent + shift[:, None] * curve
     heights = values[tops] + slope * shift + 0.5 * bend * shift**2
     order = np.argsort(-heights, kind="stable")
-    points = np.asarray(system.space.retract(jnp.asarray(points.T))).T
-    return Climb(x=points[order], direction=directions[order]), heights[order]
+    points = system.space.retract(jnp.asarray(points[order].T)).T
+    return Climb(x=points, direction=jnp.asarray(directions[order])), heights[order]

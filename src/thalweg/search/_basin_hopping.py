@@ -28,8 +28,11 @@ _GAIN = 0.1
 _STEP_RANGE = (0.02, 2.0)
 """Steps stay within these, in units of the system's `length`."""
 
-_EXCHANGE = -1
+_EXCHANGE = 2**31 - 1
 """Hop numbers from here downwards name the random numbers of exchanges."""
+
+_DRAWN = 64
+"""Walkers whose random numbers one compiled call draws; the last block is padded."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,19 +119,21 @@ class BasinHopping:
         now = jax.tree.map(np.copy, walkers)
         ids, parts = [], []
 
+        uniform = np.zeros(count)
+
         def feed(who: Int[np.ndarray, " n"]) -> None:
             if len(who):
-                at = now.x[who], now.step[who]
-                trial = _propose(system, key, now.name[who], now.hop[who], *at)
-                lanes.feed(who, trial)
+                noise, uniform[who] = _draws(key, now.name[who], now.hop[who], system.space.dof)
+                moved = now.x[who] + system.length * now.step[who, None] * noise
+                lanes.feed(who, np.asarray(system.space.retract(moved.T)).T)
 
         feed(np.arange(count))
         while lanes.busy:
             who, finished = lanes.poll()
             if not len(who):
                 continue
-            uniform = _uniform(key, now.name[who], now.hop[who])
-            accepted = self._accept(finished, now.energy[who], temperature[who], uniform)
+            chance = uniform[who]
+            accepted = self._accept(finished, now.energy[who], temperature[who], chance)
             now.x[who[accepted]] = finished.x[accepted]
             now.energy[who[accepted]] = finished.value[accepted]
             # A geometric random walk whose fixed point is the target acceptance.
@@ -165,7 +170,7 @@ class BasinHopping:
         x, energy = walkers.x.copy(), walkers.energy.copy()
         temperature = self.temperatures(len(energy))
         turn = int(walkers.hop.max())
-        uniform = _uniform(key, walkers.name, np.full(len(energy), _EXCHANGE - turn))
+        _, uniform = _draws(key, walkers.name, np.full(len(energy), _EXCHANGE - turn), 1)
         for low in range(len(energy) - 1):
             rung = low % self.replicas
             if rung == self.replicas - 1 or rung % 2 != turn % 2:
@@ -211,48 +216,27 @@ class Walkers(eqx.Module):
         return cls(energy=energy, **rest)
 
 
-def _item_keys(key: PRNGKey, who: Array, hop: Array) -> Array:
-    def one(w: Array, h: Array) -> Array:
-        return jax.random.fold_in(jax.random.fold_in(key, w), h)
+@eqx.filter_jit
+def _draw_block(key: PRNGKey, name: Array, hop: Array, like: Array) -> tuple[Array, Array]:
+    def one(name: Array, hop: Array) -> tuple[Array, Array]:
+        item = jax.random.fold_in(jax.random.fold_in(key, name), hop)
+        noise_key, chance_key = jax.random.split(item)
+        noise = jax.random.uniform(noise_key, like.shape, minval=-1.0, maxval=1.0)
+        return noise, jax.random.uniform(chance_key)
 
-    return jax.vmap(one)(who, hop)
-
-
-@jax.jit
-def _uniform_of(keys: Array) -> Float[Array, " n"]:
-    return jax.vmap(lambda k: jax.random.uniform(jax.random.fold_in(k, 1)))(keys)
-
-
-@jax.jit
-def _displacements(keys: Array, like: Float[Array, "n dof"]) -> Float[Array, "n dof"]:
-    def one(k: Array, x: Array) -> Array:
-        return jax.random.uniform(jax.random.fold_in(k, 0), x.shape, minval=-1.0, maxval=1.0)
-
-    return jax.vmap(one)(keys, like)
+    return jax.vmap(one)(name, hop)
 
 
-def _padded(a: np.ndarray) -> np.ndarray:
-    """Rows repeated up to a power of two, so that few shapes compile."""
-    size = 1 << (len(a) - 1).bit_length()
-    return np.concatenate([a, np.repeat(a[-1:], size - len(a), axis=0)])
-
-
-def _uniform(key: PRNGKey, who: np.ndarray, hop: np.ndarray) -> Float[np.ndarray, " n"]:
-    keys = _item_keys(key, jnp.asarray(_padded(who)), jnp.asarray(_padded(hop)))
-    return np.asarray(_uniform_of(keys))[: len(who)]
-
-
-def _propose(
-    system: System,
-    key: PRNGKey,
-    who: np.ndarray,
-    hop: np.ndarray,
-    x: Float[np.ndarray, "n dof"],
-    step: Float[np.ndarray, " n"],
-) -> Float[np.ndarray, "n dof"]:
-    if not len(who):
-        return x
-    keys = _item_keys(key, jnp.asarray(_padded(who)), jnp.asarray(_padded(hop)))
-    noise = np.asarray(_displacements(keys, jnp.asarray(_padded(x))))[: len(who)]
-    moved = x + system.length * step[:, None] * noise
-    return np.asarray(system.space.retract(jnp.asarray(moved.T))).T
+def _draws(
+    key: PRNGKey, name: Int[np.ndarray, " n"], hop: Int[np.ndarray, " n"], dof: int
+) -> tuple[Float[np.ndarray, "n dof"], Float[np.ndarray, " n"]]:
+    """Random displacements in [-1, 1) and numbers in [0, 1) of walkers at their hops."""
+    noises, chances = [], []
+    for first in range(0, len(name), _DRAWN):
+        part = slice(first, first + _DRAWN)
+        pad = (0, _DRAWN - len(name[part]))
+        at = jnp.asarray(np.pad(name[part], pad)), jnp.asarray(np.pad(hop[part], pad))
+        noise, chance = _draw_block(key, *at, jnp.zeros(dof))
+        noises.append(np.asarray(noise)[: len(name[part])])
+        chances.append(np.asarray(chance)[: len(name[part])])
+    return np.concatenate(noises), np.concatenate(chances)

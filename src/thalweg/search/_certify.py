@@ -1,9 +1,9 @@
 """Newton polish and certification: is a point what it is called?"""
 
+import dataclasses
 from collections.abc import Sequence
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -15,7 +15,6 @@ from thalweg.core import (
     System,
     hessian,
     require_x64,
-    rms,
     value_and_grad,
 )
 
@@ -24,6 +23,9 @@ _CHUNK = 32
 
 _NEWTON_STEPS = 4
 """Newton's method doubles the digits each time: 1e-3 becomes round-off in four."""
+
+_ROUND_OFF = 1e-13
+"""A gradient below this fraction of the largest curvature is as small as rounding lets it be."""
 
 _EXACT_ZERO = 1e-7
 """Curvatures below this fraction of the largest count as zero when derivatives are exact."""
@@ -37,7 +39,8 @@ _SAME = 1e-3
 _LISTED_CURVATURES = 4
 
 
-class Certified(eqx.Module):
+@dataclasses.dataclass(frozen=True, eq=False)
+class Certified:
     """A polished point with its certificate.
 
     Attributes:
@@ -56,29 +59,74 @@ class Certified(eqx.Module):
 
 
 @eqx.filter_jit
-def _polish(system: System, x: Block) -> tuple[Array, ...]:
-    """Newton steps in the complement of the symmetry's zero modes, then the spectrum."""
-    longest = 0.1 * system.length
-
-    def newton(x: Block, _: None) -> tuple[Block, None]:
-        _, grad = value_and_grad(system.energy, x)
-        matrix = hessian(system.energy, x)
-        zero = jnp.moveaxis(system.symmetry.zero_modes(x), -1, 0)
-        scale = jnp.max(jnp.abs(matrix), axis=(1, 2), keepdims=True)
-        # Fill the null space with a large curvature: the solve then stays off it.
-        matrix = matrix + scale * jnp.einsum("lkd,lke->lde", zero, zero)
-        step = -jnp.linalg.solve(matrix, grad.T[..., None])[..., 0].T
-        norm = jnp.sqrt(jnp.sum(step * step, axis=0))
-        step = step * jnp.minimum(1.0, longest / jnp.maximum(norm, 1e-300))
-        moved = x + step
-        better = rms(value_and_grad(system.energy, moved)[1]) <= rms(grad)
-        return jnp.where(better, moved, x), None
-
-    x, _ = jax.lax.scan(newton, x, None, length=_NEWTON_STEPS)
-    x = system.space.retract(x)
+def _derivatives(system: System, x: Block) -> tuple[Array, ...]:
+    """Energies, gradients, Hessians and zero modes of a block, points first."""
     value, grad = value_and_grad(system.energy, x)
-    curvatures, modes = jnp.linalg.eigh(hessian(system.energy, x))
-    return x.T, value, rms(grad), curvatures, modes[:, :, 0]
+    zero = jnp.moveaxis(system.symmetry.zero_modes(x), -1, 0)
+    return value, grad.T, hessian(system.energy, x), zero
+
+
+@dataclasses.dataclass
+class _Spectra:
+    """A block of polished points, points first."""
+
+    x: np.ndarray
+    value: np.ndarray
+    gradient: np.ndarray
+    curvatures: np.ndarray
+    mode: np.ndarray
+
+
+def _polish(system: System, x: Float[np.ndarray, "points dof"]) -> _Spectra:
+    """Newton steps in the complement of the symmetry's zero modes, then the spectrum.
+
+    Derivatives come from the device in one compiled call; the small dense linear algebra is done
+    on the host, where LAPACK may run in several threads at once.
+    """
+    now = [np.asarray(a) for a in _derivatives(system, jnp.asarray(x.T))]
+    for _ in range(_NEWTON_STEPS):
+        _, grad, matrix, zero = now
+        size = _rms_rows(grad)
+        going = (size > _ROUND_OFF * np.max(np.abs(matrix), axis=(1, 2))) & np.isfinite(size)
+        if not going.any():
+            break
+        trial = np.where(going[:, None], x + _newton_step(system, grad, matrix, zero), x)
+        trial = np.asarray(system.space.retract(jnp.asarray(trial.T))).T
+        new = [np.asarray(a) for a in _derivatives(system, jnp.asarray(trial.T))]
+        better = going & (_rms_rows(new[1]) < size)
+        if not better.any():
+            break
+        x = np.where(better[:, None], trial, x)
+        now = [_where_rows(better, b, a) for a, b in zip(now, new, strict=True)]
+    value, grad, matrix, _ = now
+    sound = np.all(np.isfinite(matrix), axis=(1, 2))
+    curvatures, modes = np.linalg.eigh(np.where(sound[:, None, None], matrix, 0.0))
+    curvatures = np.where(sound[:, None], curvatures, np.nan)
+    return _Spectra(x, value, _rms_rows(grad), curvatures, modes[:, :, 0])
+
+
+def _newton_step(
+    system: System, grad: np.ndarray, matrix: np.ndarray, zero: np.ndarray
+) -> np.ndarray:
+    """`-H⁻¹ grad` off the zero modes, no longer than a tenth of the system's `length`."""
+    scale = np.max(np.abs(matrix), axis=(1, 2), keepdims=True)
+    # Fill the null space with a large curvature: the solve then stays off it.
+    filled = matrix + scale * np.einsum("lkd,lke->lde", zero, zero)
+    sound = np.all(np.isfinite(filled), axis=(1, 2)) & np.all(np.isfinite(grad), axis=1)
+    # A vanishing share of the identity keeps unexplained zero modes from making it singular.
+    filled = filled + _ROUND_OFF * scale * np.eye(grad.shape[1])
+    filled = np.where(sound[:, None, None], filled, np.eye(grad.shape[1]))
+    step = -np.linalg.solve(filled, np.where(sound[:, None], grad, 0.0)[..., None])[..., 0]
+    norm = np.linalg.norm(step, axis=1, keepdims=True)
+    return step * np.minimum(1.0, 0.1 * system.length / np.maximum(norm, 1e-300))
+
+
+def _rms_rows(grad: np.ndarray) -> np.ndarray:
+    return np.sqrt(np.mean(grad * grad, axis=1))
+
+
+def _where_rows(mask: np.ndarray, new: np.ndarray, old: np.ndarray) -> np.ndarray:
+    return np.where(mask.reshape(-1, *(1,) * (new.ndim - 1)), new, old)
 
 
 def certify_many(
@@ -102,23 +150,14 @@ def certify_many(
     for first in range(0, len(x), _CHUNK):
         chunk = x[first : first + _CHUNK]
         padded = np.concatenate([chunk, np.repeat(chunk[-1:], _CHUNK - len(chunk), axis=0)])
-        rows = [np.asarray(a) for a in _polish(system, jnp.asarray(padded.T))]
-        out.extend(
-            _verdict(system, index, tol, *(a[k] for a in rows)) for k in range(len(chunk))
-        )
+        found = _polish(system, padded)
+        out.extend(_verdict(system, index, tol, found, k) for k in range(len(chunk)))
     return out
 
 
-def _verdict(
-    system: System,
-    index: int,
-    tol: float,
-    x: np.ndarray,
-    value: np.ndarray,
-    gradient: np.ndarray,
-    curvatures: np.ndarray,
-    mode: np.ndarray,
-) -> Certified:
+def _verdict(system: System, index: int, tol: float, spectra: _Spectra, row: int) -> Certified:
+    x, value, gradient = spectra.x[row], spectra.value[row], spectra.gradient[row]
+    curvatures = spectra.curvatures[row]
     by_difference = not system.energy.exact_derivatives
     scale = float(np.max(np.abs(curvatures))) if np.all(np.isfinite(curvatures)) else np.nan
     cut = (_DIFFERENCE_ZERO if by_difference else _EXACT_ZERO) * scale
@@ -140,7 +179,7 @@ def _verdict(
     return Certified(
         x=x,
         value=float(value),
-        mode=mode,
+        mode=spectra.mode[row],
         curvature=float(curvatures[0]),
         certificate=Certificate(
             gradient_norm=float(gradient),

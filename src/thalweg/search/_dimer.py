@@ -66,6 +66,8 @@ class Dimer(AbstractSolver[DimerState]):
         max_uphill: Longest step along the mode, in units of the system's `length`.
         max_step: Longest root-mean-square displacement across the mode, same units.
         separation: Distance of the dimer's ends, same units.
+        trust: Largest relative error of the curvature that was expected here at which the last
+            rotation is still made use of; a moving point sees another Hessian.
         settle: Iterations spent on the mode alone before the point first moves.
         memory: Secant pairs of the translation across the mode.
         max_steps: Iterations before giving up.
@@ -130,7 +132,7 @@ class Dimer(AbstractSolver[DimerState]):
     def _rotate(
         self, system: System, x: Block, grad: Block, state: DimerState
     ) -> tuple[Block, Value, Value, Block, Block]:
-        """Mode, curvature before and (expected) after, the change of the mode and the image of the change."""
+        """Mode, curvature before and expected after, change of the mode and its image."""
         zero = system.symmetry.zero_modes(x)
         apart = self.separation * system.length
 
@@ -158,11 +160,10 @@ class Dimer(AbstractSolver[DimerState]):
         basis, images = (mode, r, p), (mode_image, r_image, p_image)
         gram = [[_dot(a, h) for h in images] for a in basis]
         weights = lowest_of_three(gram, present=(None, size > 1e-12, known))
-        lowest = sum(
-            weights[i] * weights[j] * 0.5 * (gram[i][j] + gram[j][i])
-            for i in range(3)
-            for j in range(3)
-        )
+        lowest = jnp.zeros_like(curvature)
+        for i in range(3):
+            for j in range(3):
+                lowest = lowest + weights[i] * weights[j] * gram[i][j]
         search = weights[1] * r + weights[2] * p
         image = weights[1] * r_image + weights[2] * p_image
         return _unit(weights[0] * mode + search)[0], curvature, lowest, search, image

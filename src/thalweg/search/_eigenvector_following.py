@@ -1,7 +1,6 @@
 """Transition states by hybrid eigenvector following with matrix-free lowest modes."""
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 
 from thalweg.core import (

@@ -115,9 +115,7 @@ class FIRE(AbstractSolver[FIREState]):
         velocity = velocity - time_step * grad
         speed = jnp.sqrt(jnp.sum(velocity * velocity, axis=0))
         size = jnp.sqrt(jnp.sum(grad * grad, axis=0))
-        velocity = (1.0 - mixing) * velocity - mixing * (
-            speed / jnp.maximum(size, 1e-300)
-        ) * grad
+        velocity = (1.0 - mixing) * velocity - mixing * (speed / jnp.maximum(size, 1e-300)) * grad
         move = time_step * velocity - back * state.velocity
         length = jnp.maximum(rms(move), 1e-300)
         fits = jnp.minimum(1.0, cap / length)

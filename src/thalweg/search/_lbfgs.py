@@ -7,6 +7,7 @@ from thalweg.core import (
     RUNNING,
     AbstractSolver,
     AbstractState,
+    Array,
     Block,
     Count,
     Float,
@@ -16,7 +17,6 @@ from thalweg.core import (
     rms,
     value_and_grad,
 )
-from thalweg.core import Array
 
 
 class SecantPairs(eqx.Module):

@@ -7,7 +7,6 @@ import jax.numpy as jnp
 from thalweg.core import Flag, Value
 
 
-
 def lowest_of_three(
     gram: Sequence[Sequence[Value]], present: Sequence[Flag | None]
 ) -> tuple[Value, Value, Value]:

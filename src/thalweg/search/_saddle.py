@@ -63,28 +63,23 @@ def climb(
 def push_off(
     system: System,
     x: Float[np.ndarray, "points dof"],
-    mode: Float[np.ndarray, "points dof"],
+    direction: Float[np.ndarray, "points dof"],
     *,
     width: int | None = None,
     minimiser: AbstractSolver | None = None,
-) -> tuple[Finished, Finished]:
-    """Quench from both sides of transition states.
+) -> Finished:
+    """Quench from beside saddles.
 
     Args:
         system: What they are points of.
-        x: Transition states, `(points, dof)`.
-        mode: Unit vectors along their negative curvature, `(points, dof)`.
+        x: Saddles, `(points, dof)`.
+        direction: Unit vectors along a negative curvature, `(points, dof)`, pointing to the side
+            that is wanted.
         width: Lanes.
         minimiser: `LBFGS` with short steps unless given, to stay in the valley that it enters.
 
     Returns:
-        The quenches on the positive and on the negative side; row `i` belongs to point `i`.
+        The quenches; row `i` belongs to point `i`.
     """
     minimiser = LBFGS(max_step=0.03) if minimiser is None else minimiser
-    step = PUSH_OFF * system.length * mode
-    both = solve_many(system, minimiser, np.concatenate([x + step, x - step]), width=width)
-    count = len(x)
-    return (
-        jax.tree.map(lambda a: a[:count], both),
-        jax.tree.map(lambda a: a[count:], both),
-    )
+    return solve_many(system, minimiser, x + PUSH_OFF * system.length * direction, width=width)

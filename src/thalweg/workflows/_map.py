@@ -102,9 +102,14 @@ class _Explorer:
         self.system = system
         self.store = store
         self.config = config
-        self.collector = Collector(system, store)
-        self.plan = _Plan(**store.state) if store.state else _Plan()
         self.workers = usable_cores() if config.workers is None else config.workers
+        self.collector = Collector(
+            system,
+            store,
+            width=config.lanes,
+            spread=lambda function, rows: map_rows(function, rows, self.workers),
+        )
+        self.plan = _Plan(**store.state) if store.state else _Plan()
         self.began = time.perf_counter()
         self.searches = 0
         self.failures: dict[str, int] = {}

@@ -1,5 +1,6 @@
 """Symmetry: zero modes against Hessians, point-group orders of known shapes, identity, distance."""
 
+import functools
 import itertools
 import math
 
@@ -23,10 +24,14 @@ def lennard_jones(x, dim=3):
     return 4 * jnp.sum(inverse**2 - inverse)
 
 
+@functools.cache
+def compiled(energy):
+    return tuple(jax.jit(of(energy)) for of in (jax.value_and_grad, jax.grad, jax.hessian))
+
+
 def quench(energy, start):
     """The stationary point next to `start`: L-BFGS, then Newton with the null space left out."""
-    value_and_grad = jax.jit(jax.value_and_grad(energy))
-    hessian, gradient = jax.jit(jax.hessian(energy)), jax.jit(jax.grad(energy))
+    value_and_grad, gradient, hessian = compiled(energy)
     solution = scipy.optimize.minimize(
         lambda x: tuple(np.asarray(part, np.float64) for part in value_and_grad(x)),
         np.ravel(start),
@@ -186,7 +191,7 @@ def test_number_of_isomers():
 
 
 def null_space(energy, x):
-    curvature, vectors = np.linalg.eigh(np.asarray(jax.hessian(energy)(x)))
+    curvature, vectors = np.linalg.eigh(np.asarray(compiled(energy)[2](x)))
     return vectors[:, np.abs(curvature) < 1e-7 * np.abs(curvature).max()]
 
 
@@ -226,14 +231,15 @@ def test_zero_modes_of_a_periodic_box():
     box = (2.0, 2.5, 3.0)
 
     def energy(x):
-        i, j = np.triu_indices(4, 1)
-        r = x.reshape(4, 3)
+        i, j = np.triu_indices(3, 1)
+        r = x.reshape(3, 3)
         edge = jnp.asarray(box)
         chord = edge / jnp.pi * jnp.sin(jnp.pi * (r[i] - r[j]) / edge)
-        return jnp.sum(jnp.sum(chord**2, axis=1) ** -2)
+        charge = jnp.array([1.0, 1.3, 0.7])
+        return jnp.sum(charge[i] * charge[j] / jnp.sum(chord**2, axis=1))
 
-    x = quench(energy, random_points(1, (12,)))
-    symmetry = PeriodicSymmetry((0,) * 4, box)
+    x = quench(energy, random_points(1, (9,)))
+    symmetry = PeriodicSymmetry((0, 1, 2), box)
     null = null_space(energy, x)
     same_space(np.asarray(symmetry.zero_modes(jnp.asarray(x))), null)
     assert symmetry.expected_zero_modes(x) == null.shape[1] == 3

@@ -1,0 +1,3 @@
+"""The law for energies: what a plug-in's system must pass."""
+
+from thalweg.core import check_energy as check_energy

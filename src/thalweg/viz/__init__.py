@@ -1,0 +1,15 @@
+"""Data in, figures out; it computes nothing.
+
+- `plot_tree`: a disconnectivity graph on matplotlib axes, coloured by group or by value.
+- `save_figure`: to png, pdf or svg, ready to print.
+
+```python
+ax = plot_tree(disconnectivity_tree(landscape.network), energy_label="Energy / ε")
+save_figure(ax.figure, "lj13.pdf")
+```
+"""
+
+from ._style import save_figure as save_figure
+from ._tree import TreeStyle as TreeStyle
+from ._tree import figure_size as figure_size
+from ._tree import plot_tree as plot_tree
