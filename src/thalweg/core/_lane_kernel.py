@@ -18,6 +18,7 @@ import hashlib
 import inspect
 import os
 import re
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -114,7 +115,6 @@ class LaneKernel:
         self.text = text
         self.function = function
         self._target: str | None = None
-        self._alive: Any = None
 
     def call(
         self,
@@ -149,10 +149,18 @@ class LaneKernel:
             from ._lane_numba import capsule, compile_handler
 
             target = f"thalweg_{self.text.__name__}_{_token(self.text, self.function)}"
-            self._alive = compile_handler(self.text, self.function, target)
-            jax.ffi.register_ffi_target(target, capsule(self._alive), platform="cpu")
+            with _registration:
+                if target not in _registered:
+                    handler = compile_handler(self.text, self.function, target)
+                    jax.ffi.register_ffi_target(target, capsule(handler), platform="cpu")
+                    _registered[target] = handler
             self._target = target
         return self._target
+
+
+_registration = threading.Lock()
+_registered: dict[str, Any] = {}
+"""Compiled handlers by target name; XLA holds bare pointers into them for the process's life."""
 
 
 def _token(*functions: Callable[..., Any]) -> str:

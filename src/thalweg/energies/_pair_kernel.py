@@ -44,12 +44,18 @@ def value_and_grad_kernel(pair: Any) -> Callable[[Any], None]:
         kinds = int(species[0, -1])
         bx, by, bz = box[0, 0], box[0, 1], box[0, 2]
         periodic = bx > 0.0
+        p = table[0]
+        parameters = (p[0], p[1], p[2], p[3], p[4], p[5])
         width = LANE_WIDTH
         points, slope, total = lane_buffer(dof), lane_buffer(dof), lane_buffer(1)
         for begin in range(0, lanes, width):
+            whole = begin + width <= lanes
             for d in range(dof):
-                for k in range(width):
-                    points[d * width + k] = x[d, min(begin + k, lanes - 1)]
+                if whole:
+                    lane_store(points, d * width, lane_load(x, d * lanes + begin))
+                else:
+                    for k in range(width):
+                        points[d * width + k] = x[d, min(begin + k, lanes - 1)]
             value = lane_zero()
             for i in range(0, dof, 3):
                 ix = i * width
@@ -67,8 +73,9 @@ def value_and_grad_kernel(pair: Any) -> Callable[[Any], None]:
                         dx = dx - bx * lane_round(dx / bx)
                         dy = dy - by * lane_round(dy / by)
                         dz = dz - bz * lane_round(dz / bz)
-                    p = table[row + int(species[0, j // 3])]
-                    parameters = (p[0], p[1], p[2], p[3], p[4], p[5])
+                    if kinds > 1:
+                        p = table[row + int(species[0, j // 3])]
+                        parameters = (p[0], p[1], p[2], p[3], p[4], p[5])
                     v, first, _ = pair(dx * dx + dy * dy + dz * dz, parameters)
                     value = value + v
                     force = 2.0 * first
@@ -83,8 +90,12 @@ def value_and_grad_kernel(pair: Any) -> Callable[[Any], None]:
             lane_store(total, 0, value)
             for k in range(min(width, lanes - begin)):
                 energy[0, begin + k] = total[k]
-                for d in range(dof):
-                    grad[d, begin + k] = slope[d * width + k]
+            for d in range(dof):
+                if whole:
+                    lane_store(grad, d * lanes + begin, lane_load(slope, d * width))
+                else:
+                    for k in range(lanes - begin):
+                        grad[d, begin + k] = slope[d * width + k]
 
     return kernel
 
@@ -100,14 +111,21 @@ def hvp_kernel(pair: Any) -> Callable[[Any], None]:
         kinds = int(species[0, -1])
         bx, by, bz = box[0, 0], box[0, 1], box[0, 2]
         periodic = bx > 0.0
+        p = table[0]
+        parameters = (p[0], p[1], p[2], p[3], p[4], p[5])
         width = LANE_WIDTH
         points, moves, out = lane_buffer(dof), lane_buffer(dof), lane_buffer(dof)
         for begin in range(0, lanes, width):
+            whole = begin + width <= lanes
             for d in range(dof):
-                for k in range(width):
-                    lane = min(begin + k, lanes - 1)
-                    points[d * width + k] = x[d, lane]
-                    moves[d * width + k] = vector[d, lane]
+                if whole:
+                    lane_store(points, d * width, lane_load(x, d * lanes + begin))
+                    lane_store(moves, d * width, lane_load(vector, d * lanes + begin))
+                else:
+                    for k in range(width):
+                        lane = min(begin + k, lanes - 1)
+                        points[d * width + k] = x[d, lane]
+                        moves[d * width + k] = vector[d, lane]
             for i in range(0, dof, 3):
                 ix = i * width
                 iy, iz = ix + width, ix + 2 * width
@@ -128,8 +146,9 @@ def hvp_kernel(pair: Any) -> Callable[[Any], None]:
                     wx = ux - lane_load(moves, jx)
                     wy = uy - lane_load(moves, jy)
                     wz = uz - lane_load(moves, jz)
-                    p = table[row + int(species[0, j // 3])]
-                    parameters = (p[0], p[1], p[2], p[3], p[4], p[5])
+                    if kinds > 1:
+                        p = table[row + int(species[0, j // 3])]
+                        parameters = (p[0], p[1], p[2], p[3], p[4], p[5])
                     _, first, second = pair(dx * dx + dy * dy + dz * dz, parameters)
                     across = 2.0 * first
                     along = 4.0 * second * (dx * wx + dy * wy + dz * wz)
@@ -143,9 +162,12 @@ def hvp_kernel(pair: Any) -> Callable[[Any], None]:
                 lane_store(out, ix, hx)
                 lane_store(out, iy, hy)
                 lane_store(out, iz, hz)
-            for k in range(min(width, lanes - begin)):
-                for d in range(dof):
-                    product[d, begin + k] = out[d * width + k]
+            for d in range(dof):
+                if whole:
+                    lane_store(product, d * lanes + begin, lane_load(out, d * width))
+                else:
+                    for k in range(lanes - begin):
+                        product[d, begin + k] = out[d * width + k]
 
     return kernel
 

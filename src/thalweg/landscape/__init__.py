@@ -22,10 +22,17 @@ with Landscape.open("lj13.db") as landscape:
 from ._collect import Collector as Collector
 from ._completeness import CompletenessEstimate as CompletenessEstimate
 from ._completeness import estimate_completeness as estimate_completeness
+from ._connect import LinkRule as LinkRule
+from ._connect import PairDistances as PairDistances
+from ._connect import between_components as between_components
+from ._connect import missing_links as missing_links
+from ._connect import single_ended as single_ended
+from ._connect import untrap as untrap
 from ._disconnectivity import DisconnectivityTree as DisconnectivityTree
 from ._disconnectivity import disconnectivity_tree as disconnectivity_tree
 from ._identity import PointIndex as PointIndex
 from ._identity import Tolerance as Tolerance
+from ._identity import fingerprints as fingerprints
 from ._import import import_network as import_network
 from ._integrity import Integrity as Integrity
 from ._landscape import Completeness as Completeness

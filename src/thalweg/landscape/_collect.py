@@ -225,12 +225,20 @@ class Collector:
             classes, certified, origin = self._certify(finished, items, fresh, index=1)
             ids[fresh] = self._new_saddles(certified, origin)[classes]
         for found, (a, b) in zip(ids.tolist(), sources.tolist(), strict=True):
-            pair = (a, None if b < 0 else b)
-            self._findings.searches[pair] += 1
+            if b < 0:
+                self._findings.searches[a, None] += 1
+                self._findings.successes[a, None] += found >= 0
             if found >= 0:
-                self._findings.successes[pair] += 1
                 self._hit(found, a)
         return ids
+
+    def tried(
+        self, pairs: Int[np.ndarray, "pairs 2"], successes: Int[np.ndarray, " pairs"]
+    ) -> None:
+        """Note double-ended searches, and how many transition states each one led to."""
+        for (a, b), count in zip(pairs.tolist(), successes.tolist(), strict=True):
+            self._findings.searches[a, b] += 1
+            self._findings.successes[a, b] += count
 
     def _hit(self, saddle: int, source: int) -> None:
         """A search from `source` found a saddle, and with it the minima on its other sides."""

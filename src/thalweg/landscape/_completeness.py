@@ -50,6 +50,7 @@ _ENOUGH = 20  # rare points that a fit of two parameters should have
 _MOST = 150  # beyond this many hits, a point says nothing about those never found
 _SPREAD = (math.log(1.5), 0.5)  # what is believed of the log of the spread before any data
 _MODEL_ERROR = 0.3  # of the logarithm of the number missing; see the module's docstring
+_HOPELESS = 50.0  # an error of a logarithm beyond which nothing is known
 _TRUSTED_COVERAGE, _TRUSTED_SEARCHES = 0.5, 10  # see the module's docstring
 
 _STEP = 0.05
@@ -244,12 +245,11 @@ def _lognormal(frequencies: Int[np.ndarray, " counts"], z: float) -> Interval:
     missing = math.exp(log_missing)
     # Chao's number is a lower bound of the truth, so the interval must not lie above it.
     floor = _chao1(frequencies, z)[0] - seen
-    spread = z * math.sqrt(variance + _MODEL_ERROR**2)
-    low = min(missing * math.exp(-spread), floor)
-    high = missing * math.exp(spread) if spread < 30 else math.inf
+    spread = min(z * math.sqrt(variance + _MODEL_ERROR**2), _HOPELESS)
+    low, high = min(missing * math.exp(-spread), floor), missing * math.exp(spread)
     tail = stats.norm.sf(z)
     lower = seen + float(stats.poisson.ppf(tail, low))
-    upper = seen + float(stats.poisson.isf(tail, high)) if math.isfinite(high) else math.inf
+    upper = seen + float(stats.poisson.isf(tail, high)) if high < 1e6 * seen else math.inf
     error = missing * math.sqrt(variance + _MODEL_ERROR**2 + 1.0 / max(missing, 1.0))
     return seen + missing, error, lower, upper
 

@@ -35,8 +35,8 @@ def open_database(
     Raises:
         StoreError: or one of its kinds, if the store cannot be used.
     """
-    name = _display_name(url)
     engine = make_engine(url, create=header is not None)
+    name = _display_name(url)
     try:
         with guarded(name):
             return engine, name, _prepare(engine, name, header)
@@ -76,9 +76,10 @@ def make_engine(url: str | Path, *, create: bool) -> sa.Engine:
             f"no database is called {parsed.drivername!r}", "use sqlite or postgresql+psycopg"
         ) from error
     except ModuleNotFoundError as error:
+        package = "'psycopg[binary]'" if error.name == "psycopg" else error.name
         raise StoreError(
             f"the driver for {parsed.drivername!r} is not installed ({error.name})",
-            "pip install 'psycopg[binary]'" if error.name == "psycopg" else f"pip install {error.name}",
+            f"pip install {package}",
         ) from error
 
 

@@ -12,12 +12,20 @@
 Solvers are frozen records for the engine in `thalweg.core`; they know no concrete energy.
 """
 
+from ._band import Band as Band
+from ._band import BandStart as BandStart
+from ._band import images_for as images_for
+from ._band import interpolate as interpolate
+from ._band import maxima as maxima
+from ._band import redistribute as redistribute
 from ._basin_hopping import BasinHopping as BasinHopping
 from ._basin_hopping import Walkers as Walkers
 from ._certify import Certified as Certified
 from ._certify import certify_many as certify_many
+from ._dimer import Dimer as Dimer
 from ._eigenvector_following import Climb as Climb
 from ._eigenvector_following import EigenvectorFollowing as EigenvectorFollowing
+from ._fire import FIRE as FIRE
 from ._lbfgs import LBFGS as LBFGS
 from ._lbfgs import SecantPairs as SecantPairs
 from ._minimise import quench as quench

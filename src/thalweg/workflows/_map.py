@@ -15,7 +15,16 @@ from typing import Any
 import jax
 import numpy as np
 
-from thalweg.core import Outcome, System, check_energy, fingerprint, require_x64, start_points
+from thalweg.core import (
+    Finished,
+    Outcome,
+    System,
+    check_energy,
+    fingerprint,
+    require_x64,
+    solve_many,
+    start_points,
+)
 from thalweg.landscape import (
     Collector,
     CompletenessEstimate,
@@ -24,12 +33,13 @@ from thalweg.landscape import (
     Store,
     StoreHeader,
     estimate_completeness,
+    single_ended,
 )
 from thalweg.parallel import map_rows, usable_cores
-from thalweg.search import BasinHopping, Walkers, quench_many
+from thalweg.search import BasinHopping, Climb, EigenvectorFollowing, Walkers, quench_many
 
 from ._config import MapConfig, versions
-from ._searches import connecting_climbs, single_ended_climbs
+from ._searches import Links, band_climbs, displaced_starts
 
 _STREAMS = {"minimise": 1, "hop": 2, "climb": 3, "connect": 4}
 """Each kind of round draws its random numbers from its own stream of the root key."""
@@ -111,6 +121,8 @@ class _Explorer:
         )
         self.plan = _Plan(**store.state) if store.state else _Plan()
         self.began = time.perf_counter()
+        self.links = Links(system)
+        self.stuck = False
         self.searches = 0
         self.failures: dict[str, int] = {}
 
@@ -126,8 +138,10 @@ class _Explorer:
         if config.walkers and self.plan.hopping:
             return "hop"
         pieces = store.load_network().n_components
-        if config.pairs and pieces > 1 and (store.next_round % 2 or not config.climbs):
+        alternate = store.next_round % 2 == 1 or not config.climbs
+        if config.pairs and pieces > 1 and alternate and not self.stuck:
             return "connect"
+        self.stuck = False
         return "climb" if config.climbs else None
 
     def step(self, kind: str) -> MapProgress:
@@ -207,23 +221,52 @@ class _Explorer:
 
     def _climb(self) -> int:
         items = self._take(self.config.climbs)
-        finished, sources = single_ended_climbs(
-            self.system, self.store, self.config, self.key("climb"), items, self.workers
+        network = self.store.load_network(points=True)
+        done = np.zeros(network.n_minima, np.int64)
+        for (a, b), (times, _) in self.store.attempts().items():
+            if b is None:
+                done[a] = times
+        sources = single_ended(network.energies, done, len(items))
+        starts = displaced_starts(
+            self.system, self.key("climb"), items, network.points[sources], self.config.displacement
         )
-        self._count_failures(finished.outcome)
-        self.collector.saddles(finished, items, sources)
+        finished = self._climbs(starts)
+        self.collector.saddles(
+            finished, items, np.stack([sources, np.full(len(items), -1)], axis=1)
+        )
         return len(items)
 
     def _connect(self) -> int:
-        count, found = connecting_climbs(
-            self.system, self.store, self.config, self.key("connect"), self.workers
+        network = self.store.load_network(points=True)
+        tried = [
+            (a, b)
+            for (a, b), (times, _) in self.store.attempts().items()
+            if b is not None
+            for _ in range(times)
+        ]
+        pairs = self.links.choose(network, np.array(tried, int).reshape(-1, 2), self.config.pairs)
+        self.stuck = not len(pairs)
+        if self.stuck:
+            return 0
+        starts, owner = band_climbs(self.system, network.points, network.energies, pairs)
+        successes = np.zeros(len(pairs), np.int64)
+        if len(owner):
+            items = self._take(len(owner))
+            ids = self.collector.saddles(self._climbs(starts), items, pairs[owner])
+            np.add.at(successes, owner, ids >= 0)
+        self.collector.tried(pairs, successes)
+        return len(pairs)
+
+    def _climbs(self, starts: Climb) -> Finished:
+        finished = map_rows(
+            lambda start: solve_many(
+                self.system, EigenvectorFollowing(), start, width=self.config.lanes
+            ),
+            starts,
+            self.workers,
         )
-        if found is not None:
-            finished, sources = found
-            items = self._take(len(sources))
-            self._count_failures(finished.outcome)
-            self.collector.saddles(finished, items, sources)
-        return count
+        self._count_failures(finished.outcome)
+        return finished
 
     def _count_failures(self, outcome: np.ndarray) -> None:
         codes, counts = np.unique(outcome[outcome != Outcome.success], return_counts=True)

@@ -1,4 +1,4 @@
-"""Climbs: where they begin, from one minimum or between two."""
+"""Where climbs begin: beside one minimum, or on the band between two."""
 
 import functools
 
@@ -7,20 +7,24 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from thalweg.core import Finished, PRNGKey, System, solve_many
-from thalweg.landscape import Store
-from thalweg.parallel import map_rows
-from thalweg.search import Climb, EigenvectorFollowing
+from thalweg.core import PRNGKey, System, solve_many
+from thalweg.landscape import (
+    PairDistances,
+    TransitionNetwork,
+    between_components,
+    fingerprints,
+    missing_links,
+)
+from thalweg.search import Band, BandStart, Climb, images_for, interpolate, maxima
 
-from ._config import MapConfig
+_BAND_LANES = 16
+"""Bands relaxed at once; each has some ten images, so this fills a block of the usual width."""
 
 
 @functools.partial(jax.jit, static_argnums=(3, 4))
 def _displaced(
     key: PRNGKey, items: Int[Array, " n"], x: Float[Array, "n dof"], low: float, high: float
 ) -> tuple[Float[Array, "n dof"], Float[Array, "n dof"]]:
-    """Random displacements of a log-uniform size, and random directions to begin with."""
-
     def one(item: Array, x: Array) -> tuple[Array, Array]:
         size_key, noise_key, mode_key = jax.random.split(jax.random.fold_in(key, item), 3)
         size = low * (high / low) ** jax.random.uniform(size_key)
@@ -30,45 +34,100 @@ def _displaced(
     return jax.vmap(one)(items, x)
 
 
-def single_ended_climbs(
+def displaced_starts(
     system: System,
-    store: Store,
-    config: MapConfig,
     key: PRNGKey,
     items: Int[np.ndarray, " n"],
-    workers: int,
-) -> tuple[Finished, Int[np.ndarray, "n 2"]]:
-    """Climb from displaced minima; those searched least come first, the lower before the higher.
+    x: Float[np.ndarray, "n dof"],
+    displacement: tuple[float, float],
+) -> Climb:
+    """Starts beside minima: random displacements of log-uniform size, and random directions.
+
+    Args:
+        system: What they are points of.
+        key: Root key; item `i` uses `fold_in(key, i)`.
+        items: Numbers of the work items.
+        x: The minima.
+        displacement: Least and largest root-mean-square displacement, in units of `length`.
+    """
+    low, high = (system.length * d for d in displacement)
+    starts, directions = _displaced(key, jnp.asarray(items), jnp.asarray(x), low, high)
+    return Climb(np.asarray(system.space.retract(starts.T)).T, np.asarray(directions))
+
+
+class Links:
+    """Chooses pairs of minima to connect; remembers aligned distances from round to round."""
+
+    def __init__(self, system: System):
+        """Know no minimum yet."""
+        self.system = system
+        self._points = np.zeros((0, system.space.dof))
+        self._distances: PairDistances | None = None
+
+    def _exact(self, i: int, j: int) -> float:
+        return self.system.symmetry.align(self._points[i], self._points[j])[1]
+
+    def _learn(self, points: Float[np.ndarray, "minima dof"]) -> PairDistances:
+        new = points[len(self._points) :]
+        self._points = points
+        features = fingerprints(self.system.symmetry, new)
+        features = features if features.shape[1] else new
+        if self._distances is None:
+            self._distances = PairDistances(features, self._exact)
+        elif len(new):
+            self._distances.extend(features)
+        return self._distances
+
+    def choose(
+        self, network: TransitionNetwork, tried: Int[np.ndarray, "trials 2"], limit: int
+    ) -> Int[np.ndarray, "pairs 2"]:
+        """Pairs between pieces of a landscape.
+
+        First the gaps on the way from the lowest minimum to the lowest one that it is not
+        connected with, then the nearest pairs between pieces.
+        """
+        assert network.points is not None
+        distances = self._learn(network.points)
+        components = network.components
+        lowest = network.global_minimum
+        apart = np.flatnonzero(components != components[lowest])
+        if not len(apart):
+            return np.zeros((0, 2), int)
+        goal = int(apart[np.argmin(network.energies[apart])])
+        pairs = missing_links(components, distances, (lowest, goal), tried)[:limit]
+        more = between_components(components, distances, tried, limit)
+        both = np.sort(np.concatenate([pairs, more]), axis=1)
+        _, first = np.unique(both, axis=0, return_index=True)
+        return both[np.sort(first)][:limit]
+
+
+def band_climbs(
+    system: System,
+    points: Float[np.ndarray, "minima dof"],
+    energies: Float[np.ndarray, " minima"],
+    pairs: Int[np.ndarray, "pairs 2"],
+) -> tuple[Climb, Int[np.ndarray, " climbs"]]:
+    """Relax a band between each pair and start a climb at each of its maxima.
 
     Returns:
-        The climbs, and for each the minimum it began from and -1.
+        The starts, and for each the row of `pairs` that it belongs to.
     """
-    network = store.load_network(points=True)
-    done = np.zeros(network.n_minima, np.int64)
-    for (a, b), (times, _) in store.attempts().items():
-        if b is None:
-            done[a] += times
-    sources = np.empty(len(items), np.int64)
-    rank = np.argsort(np.argsort(network.energies, kind="stable"), kind="stable")
-    for k in range(len(items)):
-        sources[k] = np.lexsort((rank, done))[0]
-        done[sources[k]] += 1
-    low, high = (system.length * d for d in config.displacement)
-    starts, directions = _displaced(
-        key, jnp.asarray(items), jnp.asarray(network.points[sources]), low, high
-    )
-    starts = np.asarray(system.space.retract(starts.T)).T
-    finished = map_rows(
-        lambda start: solve_many(system, EigenvectorFollowing(), start, width=config.lanes),
-        Climb(starts, np.asarray(directions)),
-        workers,
-    )
-    return finished, np.stack([sources, np.full(len(items), -1)], axis=1)
-
-
-def connecting_climbs(
-    system: System, store: Store, config: MapConfig, key: PRNGKey, workers: int
-) -> tuple[int, tuple[Finished, Int[np.ndarray, "n 2"]] | None]:
-    """Bands between pieces of the landscape, and climbs from their maxima."""
-    del system, store, config, key, workers
-    return 0, None
+    aligned = [system.symmetry.align(points[a], points[b]) for a, b in pairs.tolist()]
+    counts = np.array([images_for(distance, system) for _, distance in aligned])
+    starts: list[Climb] = []
+    owner: list[int] = []
+    for images in np.unique(counts).tolist():
+        rows = np.flatnonzero(counts == images)
+        ends = np.stack([points[pairs[rows, 0]], np.stack([aligned[r][0] for r in rows])])
+        path = interpolate(system, ends[0].T, ends[1].T, images)
+        start = BandStart(np.moveaxis(np.asarray(path), -1, 0), energies[pairs[rows]])
+        bands = solve_many(system, Band(), start, width=_BAND_LANES)
+        for row, stops, values in zip(rows, bands.extra.path, bands.extra.values, strict=True):
+            if np.all(np.isfinite(stops)):
+                found, _ = maxima(system, stops, values)
+                starts.append(jax.tree.map(np.asarray, found))
+                owner.extend([int(row)] * len(found.x))
+    if not owner:
+        empty = np.zeros((0, system.space.dof))
+        return Climb(empty, empty), np.zeros(0, int)
+    return jax.tree.map(lambda *a: np.concatenate(a), *starts), np.array(owner)
