@@ -99,8 +99,6 @@ _HOMES = {
 }
 _HOME = {name: package for package, names in _HOMES.items() for name in names.split()}
 
-__all__ = sorted([*_HOME, "__version__", "enable_float64", "explore"])  # noqa: PLE0605
-
 
 def __getattr__(name: str) -> Any:
     """Import the package that a public name lives in, at its first use (PEP 562)."""
@@ -112,7 +110,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return sorted([*_HOME, "__version__", "enable_float64", "explore"])
 
 
 def enable_float64() -> None:

@@ -15,20 +15,22 @@ app = typer.Typer(
     name="thalweg",
     help="A laboratory for energy landscapes: find the stationary points of any energy, certify "
     "and connect them, and learn how many are still missing.",
-    epilog="Begin with: thalweg map lj13 --budget 60s, then: thalweg tree lj13.db -o lj13.png",
+    epilog="Begin with `thalweg map lj13 --budget 60s`, then `thalweg tree lj13.db`.",
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
-def _print_version(wanted: bool) -> None:
+def _print_version(wanted: bool) -> bool:
     if wanted:
         from thalweg import __version__
 
         typer.echo(f"thalweg {__version__}")
         raise typer.Exit
+    return wanted
 
 
 @app.callback()
@@ -43,13 +45,13 @@ def _root(
     """Options that come before the command."""
 
 
-app.command("map")(map_)
-app.command("tree")(tree)
-app.command("info")(info)
-app.command("systems")(systems)
-app.command("export")(export)
-app.command("import")(import_)
-app.command("cite")(cite)
+app.command("map", short_help="Find, certify and connect minima and transition states.")(map_)
+app.command("tree", short_help="Draw the disconnectivity graph of a landscape.")(tree)
+app.command("info", short_help="Say what a landscape holds and what is missing.")(info)
+app.command("systems", short_help="List the systems of the catalogue.")(systems)
+app.command("export", short_help="Write PATHSAMPLE files, xyz, npz or CSV.")(export)
+app.command("import", short_help="Read PATHSAMPLE files into a new store.")(import_)
+app.command("cite", short_help="List the papers behind the methods.")(cite)
 
 
 def main() -> None:

@@ -115,7 +115,7 @@ def _module_from_file(path: Path) -> ModuleType:
     if not path.is_file():
         raise CliError(f"there is no file {path}", "check the name")
     # Worker processes must find the module again, so let its folder be a place to import from.
-    sys.path.insert(0, str(path.parent.resolve()))
+    sys.path.append(str(path.parent.resolve()))
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:
         raise CliError(f"{path} is no Python file")

@@ -30,7 +30,7 @@ def parse_duration(text: str) -> float:
     return seconds
 
 
-def duration(seconds: float) -> str:
+def duration(seconds: int | float) -> str:
     """A length of time for people: `8.3 s`, `10 min 05 s`, `2 h 03 min`."""
     if seconds < 9.95:
         return f"{seconds:.1f} s"
@@ -43,14 +43,14 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h" + (f" {minutes:02d} min" if minutes else "")
 
 
-def clock(seconds: float) -> str:
+def clock(seconds: int | float) -> str:
     """A length of time that ticks: `1:02`, `1:00:02`."""
     whole = int(seconds)
     hours, minutes = whole // 3600, whole % 3600 // 60
     return (f"{hours}:{minutes:02d}" if hours else f"{minutes}") + f":{whole % 60:02d}"
 
 
-def count(number: float, noun: str) -> str:
+def count(number: int | float, noun: str) -> str:
     """`1 minimum`, `1,204 minima`."""
     plural = noun[:-3] + "ma" if noun.endswith("mum") else noun + "s"
     if noun.endswith(("ch", "sh")):
@@ -58,12 +58,12 @@ def count(number: float, noun: str) -> str:
     return f"{number:,.0f} {noun if number == 1 else plural}"
 
 
-def energy(value: float, unit: str = "") -> str:
+def energy(value: int | float, unit: str = "") -> str:
     """An energy with six decimals and its unit."""
     return f"{value:.6f} {unit}".rstrip()
 
 
-def share(fraction: float) -> str:
+def share(fraction: int | float) -> str:
     """A percentage that says 100 % only of everything."""
     if fraction >= 1:
         return "100 %"

@@ -73,6 +73,20 @@ def lane_buffer(rows: int) -> Any:
     raise NotImplementedError("lane_buffer has a meaning inside compiled kernels only")
 
 
+def lane_gather(buffer: Any, array: Any, begin: int) -> None:
+    """Copy lanes `begin` and on of an array `(rows, lanes)` into a buffer. Kernels only.
+
+    Beyond the last lane that lane is repeated, so that every lane goes through the same arithmetic
+    and its result does not depend on how many there are.
+    """
+    raise NotImplementedError("lane_gather has a meaning inside compiled kernels only")
+
+
+def lane_scatter(array: Any, buffer: Any, begin: int) -> None:
+    """Copy a buffer back into lanes `begin` and on of an array. Kernels only."""
+    raise NotImplementedError("lane_scatter has a meaning inside compiled kernels only")
+
+
 def lane_operand(frame: Any, index: int) -> Any:
     """Operand `index` of the call as a two-dimensional array. Kernels only."""
     raise NotImplementedError("lane_operand has a meaning inside compiled kernels only")
@@ -146,7 +160,7 @@ class LaneKernel:
     def _register(self) -> str:
         """Compile (or load from Numba's cache) and register once; the name of the FFI target."""
         if self._target is None:
-            from ._lane_numba import capsule, compile_handler
+            from ._lane_handler import capsule, compile_handler
 
             target = f"thalweg_{self.text.__name__}_{_token(self.text, self.function)}"
             with _registration:
@@ -168,7 +182,9 @@ def _token(*functions: Callable[..., Any]) -> str:
 
     A changed function compiles anew; so does one whose module changed, which holds its constants.
     """
-    digest = hashlib.sha256(str(LANE_WIDTH).encode())
+    digest = hashlib.sha256()
+    for file in ("_lane_kernel.py", "_lane_numba.py", "_lane_handler.py"):
+        digest.update(Path(__file__).with_name(file).read_bytes())
     for function in functions:
         plain = inspect.unwrap(function)
         cells = [cell.cell_contents for cell in plain.__closure__ or ()]

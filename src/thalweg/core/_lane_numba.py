@@ -1,17 +1,14 @@
-"""What lane kernels are compiled with: a vector type for Numba, and the handler that XLA calls.
+"""What lane kernels are written in: a vector type for Numba, and the functions on it.
 
 Imported at the first use of a kernel, never before: Numba takes about half a second to load.
 
 The vector type is explicit because automatic vectorisation of the same loops keeps neither the
 accumulators nor the coordinates in registers (it must prove that a dozen rows do not overlap):
-measured on LJ38, 1.6 µs against 0.85 µs for one energy and gradient.
+measured on LJ38, it takes twice as long for one energy and gradient.
 """
 
-import ctypes
-import functools
 import inspect
 import operator
-import types as python_types
 from collections.abc import Callable
 from typing import Any
 
@@ -30,10 +27,18 @@ from ._lane_kernel import LANE_WIDTH
 _FLAGS = ("reassoc", "contract", "arcp", "nsz")
 
 
-def _njit(function: Callable) -> Any:
+def njit(function: Callable) -> Any:
     """Compile on demand; run-time type checkers may have wrapped the function."""
     return numba.njit(error_model="numpy")(inspect.unwrap(function))
 
+
+def inline(function: Callable) -> Any:
+    """A function whose LLVM instructions its second result emits, at the place of the call."""
+    return intrinsic(function)
+
+
+_infer_global: Any = infer_global  # Numba's annotations promise less than these return
+_lower_builtin: Any = lower_builtin
 
 _DOUBLE = ir.DoubleType()
 _I64 = ir.IntType(64)
@@ -104,13 +109,13 @@ def _define_binary(function: Callable, result: Any, emit: Callable) -> None:
     class Template(ConcreteTemplate):
         cases = tuple(signature(result, *pair) for pair in _MIXED)
 
-    infer_global(function)(Template)
+    _infer_global(function)(Template)
 
     def lower(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
         return emit(builder, *_as_vectors(context, builder, sig.args, arguments))
 
     for pair in _MIXED:
-        lower_builtin(function, *pair)(lower)
+        _lower_builtin(function, *pair)(lower)
 
 
 for _operation, _instruction in (
@@ -137,17 +142,17 @@ for _operation, _sign in (
     )
 
 
-@infer_global(operator.neg)
+@_infer_global(operator.neg)
 class _NegativeTemplate(ConcreteTemplate):
     cases = (signature(vector_type, vector_type),)
 
 
-@lower_builtin(operator.neg, vector_type)
+@_lower_builtin(operator.neg, vector_type)
 def _lower_negative(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
     return builder.fneg(arguments[0])
 
 
-@intrinsic
+@inline
 def _select(typing_context: Any, condition: Any, x: Any, y: Any) -> Any:
     def emit(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
         chosen = _as_vectors(context, builder, sig.args[1:], arguments[1:])
@@ -164,7 +169,7 @@ def _call_llvm(builder: Any, name: str, value: Any) -> Any:
 
 
 def _unary(name: str) -> Any:
-    @intrinsic
+    @inline
     def apply(typing_context: Any, x: Any) -> Any:
         def emit(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
             return _call_llvm(builder, name, arguments[0])
@@ -218,7 +223,7 @@ def _emit_exp(builder: Any, x: Any) -> Any:
     return builder.select(builder.fcmp_unordered("uno", x, x), x, result)
 
 
-@intrinsic
+@inline
 def _vector_exp(typing_context: Any, x: Any) -> Any:
     def emit(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
         return _emit_exp(builder, arguments[0])
@@ -226,7 +231,7 @@ def _vector_exp(typing_context: Any, x: Any) -> Any:
     return vector_type(vector_type), emit
 
 
-@intrinsic
+@inline
 def _vector_zero(typing_context: Any) -> Any:
     def emit(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
         return _constant(0.0)
@@ -239,7 +244,7 @@ def _vector_pointer(context: Any, builder: Any, array_type: Any, array: Any, off
     return builder.bitcast(builder.gep(data, [offset]), _VECTOR.as_pointer())
 
 
-@intrinsic
+@inline
 def _vector_load(typing_context: Any, buffer: Any, offset: Any) -> Any:
     def emit(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
         pointer = _vector_pointer(context, builder, sig.args[0], *arguments)
@@ -248,7 +253,7 @@ def _vector_load(typing_context: Any, buffer: Any, offset: Any) -> Any:
     return vector_type(buffer, types.int64), emit
 
 
-@intrinsic
+@inline
 def _vector_store(typing_context: Any, buffer: Any, offset: Any, vector: Any) -> Any:
     def emit(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
         pointer = _vector_pointer(context, builder, sig.args[0], *arguments[:2])
@@ -293,7 +298,7 @@ def _overload_store(buffer: Any, offset: Any, vector: Any) -> Any:
     return lambda buffer, offset, vector: _vector_store(buffer, offset, vector)
 
 
-@intrinsic
+@inline
 def _address(typing_context: Any, array: Any) -> Any:
     def emit(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
         data = context.make_array(sig.args[0])(context, builder, arguments[0]).data
@@ -302,7 +307,7 @@ def _address(typing_context: Any, array: Any) -> Any:
     return types.int64(array), emit
 
 
-@_njit
+@njit
 def _allocate(rows: int) -> Any:
     # A vector that straddles two cache lines costs two loads.
     memory = np.empty(rows * LANE_WIDTH + 8)
@@ -315,126 +320,33 @@ def _overload_buffer(rows: Any) -> Any:
     return lambda rows: _allocate(rows)
 
 
-# XLA's call frame, in 8-byte words (xla/ffi/api/c_api.h, interface version 0.3).
-_FRAME_WORDS = 21
-_EXTENSION, _STAGE = 1, 4
-_ARGUMENTS, _RESULTS = 9, 14
-_EXECUTE = 3
-_LOW_HALF = 0xFFFFFFFF
-_BUFFER_DATA, _BUFFER_RANK, _BUFFER_DIMENSIONS = 3, 4, 5
-_METADATA_EXTENSION = 1
-_METADATA_WORDS = 6
-_METADATA_VERSION = 3  # two 32-bit integers: major, minor
-_VERSION = 3 << 32  # major 0, minor 3
+@njit
+def _gather(buffer: Any, array: Any, begin: int) -> None:
+    rows, lanes = array.shape
+    for row in range(rows):
+        if begin + LANE_WIDTH <= lanes:
+            _vector_store(buffer, row * LANE_WIDTH, _vector_load(array, row * lanes + begin))
+        else:
+            for k in range(LANE_WIDTH):
+                buffer[row * LANE_WIDTH + k] = array[row, min(begin + k, lanes - 1)]
 
 
-def _pointer_intrinsic(numba_type: Any, llvm_type: Any) -> Any:
-    @intrinsic
-    def convert(typing_context: Any, address: Any) -> Any:
-        def emit(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
-            return builder.inttoptr(arguments[0], llvm_type.as_pointer())
-
-        return types.CPointer(numba_type)(types.int64), emit
-
-    return convert
-
-
-_as_doubles = _pointer_intrinsic(types.float64, _DOUBLE)
-_as_words = _pointer_intrinsic(types.int64, _I64)
+@njit
+def _scatter(array: Any, buffer: Any, begin: int) -> None:
+    rows, lanes = array.shape
+    for row in range(rows):
+        if begin + LANE_WIDTH <= lanes:
+            _vector_store(array, row * lanes + begin, _vector_load(buffer, row * LANE_WIDTH))
+        else:
+            for k in range(lanes - begin):
+                array[row, begin + k] = buffer[row * LANE_WIDTH + k]
 
 
-@_njit
-def _words(address: int, count: int) -> Any:
-    return numba.carray(_as_words(address), (count,))
+@overload(lane.lane_gather, strict=False)
+def _overload_gather(buffer: Any, array: Any, begin: Any) -> Any:
+    return lambda buffer, array, begin: _gather(buffer, array, begin)
 
 
-@_njit
-def _buffer_array(address: int) -> Any:
-    """The buffer at `address`: its first dimension, and all others as one (rank 1: a row)."""
-    buffer = _words(address, 6)
-    rank = buffer[_BUFFER_RANK]
-    dimensions = _words(buffer[_BUFFER_DIMENSIONS], rank)
-    rows = dimensions[0] if rank > 1 else 1
-    columns = 1
-    for k in range(1 if rank > 1 else 0, rank):
-        columns *= dimensions[k]
-    return numba.carray(_as_doubles(buffer[_BUFFER_DATA]), (rows, columns))
-
-
-@_njit
-def _frame_array(frame: int, table: int, index: int) -> Any:
-    return _buffer_array(_words(_words(frame, _FRAME_WORDS)[table], index + 1)[index])
-
-
-@overload(lane.lane_operand, strict=False)
-def _overload_operand(frame: Any, index: Any) -> Any:
-    return lambda frame, index: _frame_array(frame, _ARGUMENTS, index)
-
-
-@overload(lane.lane_result, strict=False)
-def _overload_result(frame: Any, index: Any) -> Any:
-    return lambda frame, index: _frame_array(frame, _RESULTS, index)
-
-
-@_njit
-def _is_execution(frame: int) -> bool:
-    """Whether XLA asks for the computation; answers its question about our version otherwise."""
-    words = _words(frame, _FRAME_WORDS)
-    if words[_EXTENSION] != 0:
-        extension = _words(words[_EXTENSION], 4)
-        if extension[1] & _LOW_HALF == _METADATA_EXTENSION:
-            metadata = _words(extension[3], _METADATA_WORDS)
-            metadata[_METADATA_VERSION] = _VERSION
-            return False
-    return words[_STAGE] & _LOW_HALF == _EXECUTE
-
-
-def _handler(frame: int) -> int:
-    if _is_execution(frame):
-        _kernel(frame)  # noqa: F821, bound in compile_handler
-    return 0
-
-
-def _renamed(function: Callable, name: str, scope: dict[str, Any] | None = None) -> Any:
-    """A copy under another name.
-
-    Numba names compiled symbols after the function and a counter that starts anew in each process,
-    and code from its cache is linked by those names: two kernels from one factory, cached by two
-    processes, would otherwise be taken for one another.
-    """
-    plain = inspect.unwrap(function)
-    copy = python_types.FunctionType(
-        plain.__code__, scope or plain.__globals__, name, plain.__defaults__, plain.__closure__
-    )
-    copy.__qualname__ = name
-    copy.__module__ = plain.__module__
-    return copy
-
-
-def compile_handler(text: Callable, function: Callable, token: str) -> Any:
-    """Compile a kernel into a C function that XLA can call.
-
-    Args:
-        text: Makes the kernel, `text(function)(frame)`.
-        function: The function that the kernel calls.
-        token: Names the compiled form in Numba's on-disk cache.
-
-    Returns:
-        The compiled function; XLA holds a bare pointer into it, so keep it alive.
-    """
-    kernel = text(_njit(_renamed(function, f"{token}_function")))
-    scope = {**globals(), "_kernel": _njit(_renamed(kernel, f"{token}_kernel"))}
-    linked = _renamed(_handler, token, scope)
-    declare = functools.partial(numba.cfunc, "int64(int64)", error_model="numpy")
-    try:
-        return declare(cache=True)(linked)
-    except RuntimeError:  # no directory in which Numba may write its cache
-        return declare()(linked)
-
-
-def capsule(compiled: Any) -> Any:
-    """The address of a compiled function, in the form that JAX registers."""
-    new = ctypes.pythonapi.PyCapsule_New
-    new.restype = ctypes.py_object
-    new.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
-    return new(compiled.address, None, None)
+@overload(lane.lane_scatter, strict=False)
+def _overload_scatter(array: Any, buffer: Any, begin: Any) -> Any:
+    return lambda array, buffer, begin: _scatter(array, buffer, begin)

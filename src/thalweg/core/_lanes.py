@@ -166,7 +166,7 @@ def _advance(system: System, solver: AbstractSolver, carry: _Carry, count: int) 
         done, carry = loop
         running = carry.status == RUNNING
         state = solver.step(system, carry.state)
-        steps = carry.steps + running
+        steps = carry.steps + running.astype(jnp.int32)
         now = _status(system, solver, state, steps)
         status = jnp.where(running, now, carry.status)
         ended = running & (now != RUNNING)

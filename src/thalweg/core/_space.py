@@ -51,10 +51,11 @@ class FreeSpace(AbstractSpace):
 
     shape: tuple[int, ...] = eqx.field(static=True)
     extent: float = eqx.field(static=True, default=math.inf)
-    dof: int = eqx.field(static=True, init=False)
 
-    def __post_init__(self):
-        self.dof = math.prod(self.shape)
+    @property
+    def dof(self) -> int:
+        """Number of coordinates of a point."""
+        return math.prod(self.shape)
 
     def unravel(self, x: Point) -> Float[Array, "..."]:
         """`x` in the space's shape."""
@@ -84,10 +85,11 @@ class PeriodicSpace(AbstractSpace):
     count: int = eqx.field(static=True)
     box: tuple[float, ...] = eqx.field(static=True)
     extent: float = eqx.field(static=True, default=math.inf)
-    dof: int = eqx.field(static=True, init=False)
 
-    def __post_init__(self):
-        self.dof = self.count * len(self.box)
+    @property
+    def dof(self) -> int:
+        """Number of coordinates of a point."""
+        return self.count * len(self.box)
 
     def _edges(self, x: Block) -> Float[Array, "..."]:
         edges = jnp.tile(jnp.asarray(self.box, x.dtype), self.count)
@@ -125,10 +127,11 @@ class SphereSpace(AbstractSpace):
     dim: int = eqx.field(static=True, default=3)
     radius: float = eqx.field(static=True, default=1.0)
     extent: float = eqx.field(static=True, default=math.inf)
-    dof: int = eqx.field(static=True, init=False)
 
-    def __post_init__(self):
-        self.dof = self.count * self.dim
+    @property
+    def dof(self) -> int:
+        """Number of coordinates of a point."""
+        return self.count * self.dim
 
     def unravel(self, x: Point) -> Float[Array, "count dim"]:
         """`x` as `(count, dim)`."""
@@ -154,10 +157,11 @@ class FlatSpace(AbstractSpace):
 
     template: PyTree
     extent: float = eqx.field(static=True, default=math.inf)
-    dof: int = eqx.field(static=True, init=False)
 
-    def __post_init__(self):
-        self.dof = int(jax.flatten_util.ravel_pytree(self.template)[0].size)
+    @property
+    def dof(self) -> int:
+        """Number of coordinates of a point."""
+        return sum(jnp.size(leaf) for leaf in jax.tree.leaves(self.template))
 
     def unravel(self, x: Point) -> PyTree:
         """`x` as a pytree like the template."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from ._energy import AbstractEnergy, FunctionEnergy, value_and_grad
 from ._errors import ArgumentError
-from ._shapes import Point, PRNGKey
+from ._shapes import Array, Float, PRNGKey
 from ._space import AbstractSpace, FreeSpace
 from ._start import AbstractStart, BoxStart
 from ._symmetry import AbstractSymmetry, NoSymmetry
@@ -119,13 +119,15 @@ def fingerprint(system: System) -> str:
     return digest.hexdigest()[:16]
 
 
-def probes(system: System, count: int) -> jax.Array:
+def probes(system: System, count: int) -> Float[Array, "count dof"]:
     """`count` fixed points of the system, shape `(count, dof)`, for checks that need some."""
     keys = jax.random.split(jax.random.key(20170531), count)
     return jax.vmap(lambda key: system.space.retract(system.start(key)))(keys)
 
 
-def start_points(system: System, key: PRNGKey, first: int, count: int) -> Point:
+def start_points(
+    system: System, key: PRNGKey, first: int, count: int
+) -> Float[Array, "count dof"]:
     """Starting points of items `first … first + count - 1`, shape `(count, dof)`.
 
     Item `i` always gets the same point, whatever batch it comes in.

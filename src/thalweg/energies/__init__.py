@@ -9,12 +9,14 @@ PairEnergy(Morse(rho=14.0), species=(0,) * 13)          # a pair energy from its
 PairEnergy(kob_andersen(), species, box=(6.0, 6.0, 6.0))  # species and a periodic box
 ```
 
-| energies of | |
-|---|---|
-| pairs | `PairEnergy` with a term: `LennardJones`, `Morse`, `InversePower`, `WeeksChandlerAndersen`, `LennardJonesMixture` |
-| triples | `AxilrodTeller` |
-| directions | `SphereEnergy` of any of them (the Thomson problem) |
-| two or more variables | `mueller_brown`, `double_well`, `wolfe_quapp`, `three_hole`, `rastrigin`, `schwefel`, `rosenbrock` |
+Energies of
+
+- pairs: `PairEnergy` with one of the terms `LennardJones`, `Morse`, `InversePower`,
+  `WeeksChandlerAndersen`, `LennardJonesMixture`;
+- triples: `AxilrodTeller`;
+- directions: `SphereEnergy` of any of them (the Thomson problem);
+- a few variables: `mueller_brown`, `double_well`, `wolfe_quapp`, `three_hole`, `rastrigin`,
+  `schwefel`, `rosenbrock`.
 
 A new pair term is a record with a table of parameters and one function of the squared distance
 (`docs/how-to/add-an-energy.md`); the compiled CPU kernel and the JAX sums come with it.

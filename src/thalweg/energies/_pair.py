@@ -8,8 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from thalweg.core import AbstractLaneEnergy, ArgumentError, Point, Scalar
-from thalweg.core._lane_kernel import LaneKernel
+from thalweg.core import AbstractLaneEnergy, ArgumentError, LaneKernel, Point, Scalar
 
 from ._pair_kernel import (
     PARAMETERS,

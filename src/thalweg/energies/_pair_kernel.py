@@ -16,13 +16,15 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from thalweg.core._lane_kernel import (
+from thalweg.core import (
     LANE_WIDTH,
     lane_buffer,
+    lane_gather,
     lane_load,
     lane_operand,
     lane_result,
     lane_round,
+    lane_scatter,
     lane_store,
     lane_zero,
 )
@@ -49,13 +51,7 @@ def value_and_grad_kernel(pair: Any) -> Callable[[Any], None]:
         width = LANE_WIDTH
         points, slope, total = lane_buffer(dof), lane_buffer(dof), lane_buffer(1)
         for begin in range(0, lanes, width):
-            whole = begin + width <= lanes
-            for d in range(dof):
-                if whole:
-                    lane_store(points, d * width, lane_load(x, d * lanes + begin))
-                else:
-                    for k in range(width):
-                        points[d * width + k] = x[d, min(begin + k, lanes - 1)]
+            lane_gather(points, x, begin)
             value = lane_zero()
             for i in range(0, dof, 3):
                 ix = i * width
@@ -88,14 +84,8 @@ def value_and_grad_kernel(pair: Any) -> Callable[[Any], None]:
                 lane_store(slope, iy, gy)
                 lane_store(slope, iz, gz)
             lane_store(total, 0, value)
-            for k in range(min(width, lanes - begin)):
-                energy[0, begin + k] = total[k]
-            for d in range(dof):
-                if whole:
-                    lane_store(grad, d * lanes + begin, lane_load(slope, d * width))
-                else:
-                    for k in range(lanes - begin):
-                        grad[d, begin + k] = slope[d * width + k]
+            lane_scatter(energy, total, begin)
+            lane_scatter(grad, slope, begin)
 
     return kernel
 
@@ -116,16 +106,8 @@ def hvp_kernel(pair: Any) -> Callable[[Any], None]:
         width = LANE_WIDTH
         points, moves, out = lane_buffer(dof), lane_buffer(dof), lane_buffer(dof)
         for begin in range(0, lanes, width):
-            whole = begin + width <= lanes
-            for d in range(dof):
-                if whole:
-                    lane_store(points, d * width, lane_load(x, d * lanes + begin))
-                    lane_store(moves, d * width, lane_load(vector, d * lanes + begin))
-                else:
-                    for k in range(width):
-                        lane = min(begin + k, lanes - 1)
-                        points[d * width + k] = x[d, lane]
-                        moves[d * width + k] = vector[d, lane]
+            lane_gather(points, x, begin)
+            lane_gather(moves, vector, begin)
             for i in range(0, dof, 3):
                 ix = i * width
                 iy, iz = ix + width, ix + 2 * width
@@ -162,12 +144,7 @@ def hvp_kernel(pair: Any) -> Callable[[Any], None]:
                 lane_store(out, ix, hx)
                 lane_store(out, iy, hy)
                 lane_store(out, iz, hz)
-            for d in range(dof):
-                if whole:
-                    lane_store(product, d * lanes + begin, lane_load(out, d * width))
-                else:
-                    for k in range(lanes - begin):
-                        product[d, begin + k] = out[d * width + k]
+            lane_scatter(product, out, begin)
 
     return kernel
 

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from thalweg.core import ArgumentError
-from thalweg.core._lane_kernel import lane_exp, lane_sqrt, lane_where
+from thalweg.core import lane_exp, lane_sqrt, lane_where
 
 
 class AbstractPairTerm(eqx.Module):

@@ -7,6 +7,7 @@
 - `write_csv`: the tables of a landscape for spreadsheets.
 """
 
+from ._ase import system_from_ase as system_from_ase
 from ._formats import load_network as load_network
 from ._formats import save_network as save_network
 from ._formats import write_csv as write_csv

@@ -45,6 +45,6 @@ from ._stationary import Attempt as Attempt
 from ._stationary import Discovery as Discovery
 from ._stationary import Minimum as Minimum
 from ._stationary import Rejected as Rejected
+from ._stationary import Round as Round
 from ._stationary import TransitionState as TransitionState
-from ._store import Round as Round
 from ._store import Store as Store

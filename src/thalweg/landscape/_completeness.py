@@ -39,7 +39,7 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy import optimize, special, stats
+from scipy import optimize, special
 
 from thalweg.core import ArgumentError
 
@@ -56,7 +56,9 @@ _TRUSTED_COVERAGE, _TRUSTED_SEARCHES = 0.5, 10  # see the module's docstring
 _STEP = 0.05
 _LOG_RATES = np.arange(-25.0, 12.0, _STEP)
 _COUNTS = np.arange(_MOST + 1)
-_POISSON = stats.poisson.pmf(_COUNTS[:, None], np.exp(_LOG_RATES))
+_POISSON = np.exp(
+    _COUNTS[:, None] * _LOG_RATES - np.exp(_LOG_RATES) - special.gammaln(_COUNTS + 1.0)[:, None]
+)
 
 Interval = tuple[float, float, float, float]  # total, its standard error, lower, upper
 
@@ -139,7 +141,7 @@ def estimate_completeness(
     searches, known = int(found.sum()), len(hits)
     coverage = _coverage(frequencies, searches)
     if len(found):
-        z = float(stats.norm.ppf(0.5 + 0.5 * confidence))
+        z = float(special.ndtri(0.5 + 0.5 * confidence))
         total, error, lower, upper = _METHODS[method](frequencies, z)
     else:
         total, error, lower, upper = float(known), math.inf, float(known), math.inf
@@ -247,11 +249,19 @@ def _lognormal(frequencies: Int[np.ndarray, " counts"], z: float) -> Interval:
     floor = _chao1(frequencies, z)[0] - seen
     spread = min(z * math.sqrt(variance + _MODEL_ERROR**2), _HOPELESS)
     low, high = min(missing * math.exp(-spread), floor), missing * math.exp(spread)
-    tail = stats.norm.sf(z)
-    lower = seen + float(stats.poisson.ppf(tail, low))
-    upper = seen + float(stats.poisson.isf(tail, high)) if high < 1e6 * seen else math.inf
+    tail = float(special.ndtr(-z))
+    lower = seen + _poisson_quantile(tail, low)
+    upper = seen + _poisson_quantile(1.0 - tail, high) if high < 1e6 * seen else math.inf
     error = missing * math.sqrt(variance + _MODEL_ERROR**2 + 1.0 / max(missing, 1.0))
     return seen + missing, error, lower, upper
+
+
+def _poisson_quantile(probability: float, mean: float) -> float:
+    """The smallest number that a Poisson count stays at or below with this probability."""
+    if math.exp(-mean) >= probability:
+        return 0.0
+    count = math.ceil(special.pdtrik(probability, mean))
+    return float(count - 1 if special.pdtr(count - 1, mean) >= probability else count)
 
 
 def _cut(frequencies: Int[np.ndarray, " counts"]) -> int:

@@ -29,14 +29,16 @@ from scipy.spatial import KDTree
 from thalweg.core import ArgumentError
 
 Pairs = Int[np.ndarray, "pairs 2"]
+Trials = Int[np.ndarray, "trials 2"]
 PerMinimum = Float[np.ndarray, " minima"]
 
 
 class PairDistances:
     """Distances between minima: a free estimate for all pairs, the aligned one on demand.
 
-    The estimate is the distance of the minima's invariants, times the factor by which aligned
-    distances have exceeded it so far. Aligned distances are remembered.
+    The estimate is the distance of the minima's invariants, times a factor: the one that nine in
+    ten aligned distances have exceeded so far. It is low on purpose, so that a pair is aligned
+    before it is ruled out. Aligned distances are remembered.
     """
 
     def __init__(
@@ -69,7 +71,7 @@ class PairDistances:
     def estimate(self, pairs: Pairs) -> Float[np.ndarray, " pairs"]:
         """The aligned distance where it is known, the scaled distance of the invariants else."""
         gaps = self.features[pairs[:, 0]] - self.features[pairs[:, 1]]
-        ratio = float(np.median(self._ratios)) if self._ratios else 1.0
+        ratio = float(np.quantile(self._ratios, 0.1)) if self._ratios else 1.0
         values = ratio * np.linalg.norm(gaps, axis=1)
         if self._known:
             for row, (i, j) in enumerate(np.sort(pairs, axis=1).tolist()):
@@ -90,8 +92,7 @@ class PairDistances:
 
     def is_aligned(self, pairs: Pairs) -> Bool[np.ndarray, " pairs"]:
         """Whether the aligned distance of each pair is known."""
-        known = [(i, j) in self._known for i, j in np.sort(pairs, axis=1).tolist()]
-        return np.asarray(known, bool)
+        return np.asarray([tuple(row) in self._known for row in np.sort(pairs).tolist()], bool)
 
     def neighbours(self, count: int) -> Pairs:
         """Every minimum with its `count` nearest others, each pair once, `i < j`."""
@@ -185,7 +186,7 @@ def discovery_weights(
 def between_components(
     components: Int[np.ndarray, " minima"],
     distances: PairDistances,
-    tried: Pairs,
+    tried: Trials,
     limit: int,
     *,
     tries: int = 1,
@@ -199,7 +200,7 @@ def between_components(
     Args:
         components: Label of each minimum's component; 0 is the one to grow.
         distances: Distances of the minima.
-        tried: Pairs tried so far, one row a trial.
+        tried: Trials tried so far, one row a trial.
         limit: Largest number of pairs returned.
         tries: Trials after which a pair is given up.
         neighbours: Neighbours of each minimum that are considered.
@@ -226,7 +227,7 @@ def missing_links(
     components: Int[np.ndarray, " minima"],
     distances: PairDistances,
     ends: tuple[int, int],
-    tried: Pairs,
+    tried: Trials,
     rule: "LinkRule | None" = None,
 ) -> Pairs:
     """The gaps on the shortest way from one minimum to another, to be attempted now.
@@ -239,7 +240,7 @@ def missing_links(
         components: Label of each minimum's component.
         distances: Distances of the minima.
         ends: The two minima that are to be connected.
-        tried: Pairs tried so far, one row a trial.
+        tried: Trials tried so far, one row a trial.
         rule: The cost of a gap.
 
     Returns:
@@ -289,7 +290,7 @@ def untrap(
     energies: PerMinimum,
     barriers: PerMinimum,
     distances: PairDistances,
-    tried: Pairs,
+    tried: Trials,
     limit: int,
     *,
     tries: int = 1,
@@ -304,7 +305,7 @@ def untrap(
         barriers: Energy of the highest transition state on each one's best way to the lowest
             minimum, infinite where there is none (`TransitionNetwork.lowest_barriers`).
         distances: Distances of the minima.
-        tried: Pairs tried so far, one row a trial.
+        tried: Trials tried so far, one row a trial.
         limit: Largest number of pairs returned.
         tries: Trials after which a pair is given up.
 
@@ -346,7 +347,7 @@ def _candidates(
     return pairs[components[pairs[:, 0]] != components[pairs[:, 1]]]
 
 
-def _trials(pairs: Pairs, tried: Pairs) -> Int[np.ndarray, " pairs"]:
+def _trials(pairs: Pairs, tried: Trials) -> Int[np.ndarray, " pairs"]:
     """How often each pair occurs, in either order, among those tried."""
     if not len(tried) or not len(pairs):
         return np.zeros(len(pairs), int)

@@ -14,12 +14,7 @@ from jaxtyping import Float, Int
 from thalweg.core import ArgumentError
 
 from ._network import TransitionNetwork
-
-Order = Literal["centre", "energy", "size"]
-
-# A basin that joins a lower one makes a fork, rather than a side branch of a straight stem, if it
-# has at least so many minima, this share of all of them, and this ratio to those of the lower one.
-_FORK_LEAST, _FORK_SHARE, _FORK_RATIO = 3.0, 0.05, 0.25
+from ._tree_layout import Order, arrange, left_to_right
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -129,7 +124,7 @@ def disconnectivity_tree(
         heights, ends = grid[bins[inside]], ends[inside]
     children, height = _merge(part.energies, ends, heights)
     size, lowest = _summaries(part, children)
-    arranged, middle = _arrange(children, size, lowest, order)
+    arranged, middle = arrange(children, size, lowest, order)
     return _assemble(part, position, (arranged, middle), height, grid, message)
 
 
@@ -253,86 +248,6 @@ def _ranks(network: TransitionNetwork) -> Int[np.ndarray, " minima"]:
     return rank
 
 
-def _arrange(
-    children: list[list[int]], size: list[int], lowest: list[int], order: Order
-) -> tuple[list[list[int]], list[list[int]]]:
-    """Children of each node from left to right; a last entry holds the roots.
-
-    Only energies, sizes and ids decide, never positions.
-
-    Returns:
-        The order, and for each node the children above whose middle it stands.
-    """
-    inside = {child for below in children for child in below}
-    roots = [node for node in range(len(children)) if size[node] and node not in inside]
-    arranged = [*children, roots]
-    if order == "energy":
-        arranged = [sorted(nodes, key=lambda node: lowest[node]) for nodes in arranged]
-        return arranged, arranged
-    if order == "size":
-        arranged = [sorted(nodes, key=lambda n: (-size[n], lowest[n])) for nodes in arranged]
-        return arranged, arranged
-    large = max(_FORK_LEAST, _FORK_SHARE * sum(size[root] for root in roots))
-    # How many minima already hang left and right of the stem that a node continues.
-    weights = [(0, 0)] * len(arranged)
-    middle = [list(nodes) for nodes in arranged]
-    for node in range(len(arranged) - 1, -1, -1):
-        if len(arranged[node]) > 1:
-            arms, arranged[node], both = _around_stem(
-                arranged[node], (size, lowest), weights[node], large
-            )
-            middle[node] = arms
-            if len(arms) == 1:
-                weights[arms[0]] = both
-    return arranged, middle
-
-
-def _around_stem(
-    nodes: list[int],
-    ranks: tuple[list[int], list[int]],
-    weights: tuple[int, int],
-    large: float,
-) -> tuple[list[int], list[int], tuple[int, int]]:
-    """Siblings with the lowest basin in the middle, the others by size outwards.
-
-    Each goes to the side that carries less, counted along the whole stem. A sibling that is not
-    small beside the lowest basin makes a fork: both are arms, and each begins a stem of its own.
-
-    Returns:
-        The arms (one if the stem goes straight on), the order from left to right, and what each
-        side of the stem carries now.
-    """
-    size, lowest = ranks
-    stem = min(nodes, key=lambda node: lowest[node])
-    fork = max(large, _FORK_RATIO * size[stem])
-    left, right = weights
-    before, after, arms = [], [], [stem]
-    for node in sorted(nodes, key=lambda node: (-size[node], lowest[node])):
-        if node == stem:
-            continue
-        if size[node] >= fork:
-            arms.append(node)
-        if left <= right:
-            before.append(node)
-            left += size[node]
-        else:
-            after.append(node)
-            right += size[node]
-    return arms, [*reversed(before), stem, *after], (left, right)
-
-
-def _left_to_right(arranged: list[list[int]], count: int) -> list[int]:
-    """Every leaf in the order of the drawing."""
-    leaves: list[int] = []
-    stack = arranged[-1][::-1]
-    while stack:
-        node = stack.pop()
-        if node < count:
-            leaves.append(node)
-        stack.extend(reversed(arranged[node]))
-    return leaves
-
-
 def _assemble(
     part: TransitionNetwork,
     position: Int[np.ndarray, " minima"],
@@ -343,7 +258,7 @@ def _assemble(
 ) -> DisconnectivityTree:
     """Number the nodes for the drawing and gather their arrays."""
     (arranged, middle), count = layout, part.n_minima
-    leaves = np.array(_left_to_right(arranged, count))
+    leaves = np.array(left_to_right(arranged, count))
     first = np.empty(len(old_height))
     first[leaves] = np.arange(count)
     joints = [node for node in range(count, len(old_height)) if arranged[node]]

@@ -3,8 +3,8 @@
 from thalweg.core import StoreError
 
 from ._network import TransitionNetwork
-from ._stationary import Discovery, Minimum, TransitionState
-from ._store import Round, Store
+from ._stationary import Discovery, Minimum, Round, TransitionState
+from ._store import Store
 
 
 def import_network(store: Store, network: TransitionNetwork) -> None:

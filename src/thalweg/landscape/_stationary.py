@@ -1,7 +1,8 @@
 """Stationary points as records: what is stored, and what is handed to whoever asks."""
 
 import dataclasses
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -144,3 +145,32 @@ class Attempt:
     minimum_b: int | None = None
     count: int = 1
     successes: int = 0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Round:
+    """What one round of work adds to a store, all at once or not at all.
+
+    Attributes:
+        number: Its number; rounds count from 0 without gaps (`Store.next_round`).
+        kind: What was done: `"minimise"`, `"climb"`, `"connect"`, `"import"`, ….
+        attempts: How many searches ended in it, well or badly.
+        seconds: How long it took.
+        minima: New minima, with the ids that follow those stored (`Store.n_minima`).
+        transition_states: New transition states, likewise.
+        discoveries: What every successful search found, new or known; hits are counted from it.
+        rejected: Points that failed.
+        searches: Where searches began, whatever became of them.
+        state: What the plan needs in order to go on after this round; anything JSON can hold.
+    """
+
+    number: int
+    kind: str
+    attempts: int = 0
+    seconds: float = 0.0
+    minima: Sequence[Minimum] = ()
+    transition_states: Sequence[TransitionState] = ()
+    discoveries: Sequence[Discovery] = ()
+    rejected: Sequence[Rejected] = ()
+    searches: Sequence[Attempt] = ()
+    state: Mapping[str, Any] = dataclasses.field(default_factory=dict)

@@ -5,7 +5,6 @@ at any moment leaves the store as of its last finished round, and the plan's sta
 """
 
 import contextlib
-import dataclasses
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -25,36 +24,7 @@ from ._engine import guarded, now, open_database
 from ._integrity import Integrity, check_integrity
 from ._network import TransitionNetwork
 from ._schema import StoreHeader
-from ._stationary import Attempt, Discovery, Kind, Minimum, Rejected, TransitionState
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Round:
-    """What one round of work adds to a store, all at once or not at all.
-
-    Attributes:
-        number: Its number; rounds count from 0 without gaps (`Store.next_round`).
-        kind: What was done: `"minimise"`, `"climb"`, `"connect"`, `"import"`, ….
-        attempts: How many searches ended in it, well or badly.
-        seconds: How long it took.
-        minima: New minima, with the ids that follow those stored (`Store.n_minima`).
-        transition_states: New transition states, likewise.
-        discoveries: What every successful search found, new or known; hits are counted from it.
-        rejected: Points that failed.
-        searches: Where searches began, whatever became of them.
-        state: What the plan needs in order to go on after this round; anything JSON can hold.
-    """
-
-    number: int
-    kind: str
-    attempts: int = 0
-    seconds: float = 0.0
-    minima: Sequence[Minimum] = ()
-    transition_states: Sequence[TransitionState] = ()
-    discoveries: Sequence[Discovery] = ()
-    rejected: Sequence[Rejected] = ()
-    searches: Sequence[Attempt] = ()
-    state: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+from ._stationary import Kind, Minimum, Round, TransitionState
 
 
 class Store:

@@ -31,8 +31,8 @@ Profile = Float[Array, "stops *lanes"]
 HostPath = Float[np.ndarray, "stops dof"]
 HostProfile = Float[np.ndarray, " stops"]
 GivenPoint = Float[Array | np.ndarray, "dof *lanes"]
-GivenPath = Float[Array | np.ndarray, "stops dof *lanes"]
-GivenEnds = Float[Array | np.ndarray, "2 *lanes"]
+# Lanes come last inside the engine and items first in its queue.
+Given = Float[Array | np.ndarray, "..."]
 
 IMAGE_COUNTS = (7, 11, 17, 25, 37)
 """Numbers of images that are used: each is a shape, and each shape is compiled once."""
@@ -50,8 +50,8 @@ class BandStart(eqx.Module):
         end_values: Energies of the first and the last stop, `(2, *lanes)`.
     """
 
-    path: GivenPath
-    end_values: GivenEnds
+    path: Given
+    end_values: Given
 
 
 class Profiled(eqx.Module):

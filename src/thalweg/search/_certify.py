@@ -113,6 +113,7 @@ def _newton_step(
     # Fill the null space with a large curvature: the solve then stays off it.
     filled = matrix + scale * np.einsum("lkd,lke->lde", zero, zero)
     sound = np.all(np.isfinite(filled), axis=(1, 2)) & np.all(np.isfinite(grad), axis=1)
+    sound = sound & (scale[:, 0, 0] > 0)
     # A vanishing share of the identity keeps unexplained zero modes from making it singular.
     filled = filled + _ROUND_OFF * scale * np.eye(grad.shape[1])
     filled = np.where(sound[:, None, None], filled, np.eye(grad.shape[1]))

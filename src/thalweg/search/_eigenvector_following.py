@@ -2,13 +2,16 @@
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 
 from thalweg.core import (
     RUNNING,
     AbstractSolver,
     AbstractState,
+    Array,
     Block,
     Count,
+    Float,
     Outcome,
     System,
     Value,
@@ -22,10 +25,14 @@ from ._rayleigh_ritz import lowest_of_three
 
 
 class Climb(eqx.Module):
-    """Start of a climb: a point and a first guess of the direction to follow."""
+    """Start of a climb: a point and a first guess of the direction to follow.
 
-    x: Block
-    direction: Block
+    One point `(dof,)`, a block `(dof, lanes)` inside the engine, or rows `(items, dof)` that are
+    fed to it.
+    """
+
+    x: Float[Array | np.ndarray, "..."]
+    direction: Float[Array | np.ndarray, "..."]
 
 
 class ClimbState(AbstractState):
@@ -52,7 +59,7 @@ def _unit(a: Block) -> tuple[Block, Value]:
     return a / jnp.where(norm > 0, norm, 1.0), norm
 
 
-def remove(directions: Block, a: Block) -> Block:
+def remove(directions: Float[Array, "modes dof *lanes"], a: Block) -> Block:
     """`a` without its components along orthonormal `directions`, `(k, dof, *lanes)`."""
     for k in range(directions.shape[0]):
         a = a - _dot(directions[k], a) * directions[k]

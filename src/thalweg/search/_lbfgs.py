@@ -10,7 +10,9 @@ from thalweg.core import (
     Array,
     Block,
     Count,
+    Flag,
     Float,
+    Int,
     Outcome,
     System,
     Value,
@@ -30,7 +32,7 @@ class SecantPairs(eqx.Module):
     y: Float[Array, "memory dof *lanes"]
     rho: Float[Array, "memory *lanes"]
     scale: Value
-    head: Count
+    head: Int[Array, ""]
 
     @staticmethod
     def empty(memory: int, x: Block, scale: float) -> "SecantPairs":
@@ -44,7 +46,7 @@ class SecantPairs(eqx.Module):
             head=jnp.zeros((), jnp.int32),
         )
 
-    def push(self, s: Block, y: Block, keep: Count, forget: Count) -> "SecantPairs":
+    def push(self, s: Block, y: Block, keep: Flag, forget: Flag) -> "SecantPairs":
         """Store a pair where `keep` holds and its curvature is positive; drop all at `forget`."""
         curvature = jnp.sum(s * y, axis=0)
         length = jnp.sum(y * y, axis=0)
@@ -86,7 +88,7 @@ class LBFGSState(AbstractState):
     direction: Block
     shrink: Value
     rejections: Count
-    started: Count
+    started: Flag
     pairs: SecantPairs
 
 

@@ -4,7 +4,8 @@ import time
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import ArrayLike, Float
+from jaxtyping import Float
+from numpy.typing import ArrayLike
 
 from thalweg.core import (
     AbstractSolver,

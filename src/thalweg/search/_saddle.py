@@ -5,7 +5,8 @@ import time
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import ArrayLike, Float
+from jaxtyping import Float
+from numpy.typing import ArrayLike
 
 from thalweg.core import AbstractSolver, Finished, Outcome, Solution, System, solve, solve_many
 

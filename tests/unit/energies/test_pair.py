@@ -9,8 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from thalweg.core import ArgumentError, hessian, hvp, value_and_grad
+from thalweg.core import ArgumentError, EnergyError, hessian, hvp, value_and_grad
 from thalweg.energies import (
+    AbstractPairTerm,
     InversePower,
     LennardJones,
     Morse,
@@ -218,6 +219,25 @@ def test_a_box_that_makes_no_sense_is_refused():
         PairEnergy(LennardJones(), (0, 0), (1.0, 2.0, -3.0))
     with pytest.raises(ArgumentError, match="exponent"):
         InversePower(0)
+
+
+def _uses_numpy(r2, p):
+    return jnp.tanh(r2), r2, r2
+
+
+def test_a_pair_function_that_cannot_be_compiled_says_so():
+    class Wrong(AbstractPairTerm):
+        cites = ()
+
+        @property
+        def pair(self):
+            return _uses_numpy
+
+        def table(self):
+            return jnp.ones((1, 1, 1))
+
+    with pytest.raises(EnergyError, match=r"_uses_numpy cannot be compiled(.|\n)*lane_exp"):
+        PairEnergy(Wrong(), (0, 0)).lane_value_and_grad(jnp.ones((6, 1)))
 
 
 @pytest.mark.slow

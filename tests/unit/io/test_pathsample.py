@@ -7,14 +7,15 @@ from thalweg.core import ArgumentError
 from thalweg.io import principal_moments, read_pathsample, write_pathsample
 from thalweg.landscape import TransitionNetwork
 
-MIN_DATA = """\
-      -44.3268014195      158.2464487383   120        9.3629926605        9.3629926606        9.3629926607
-      -41.4719798478      153.8092000860     2        8.7543536583       10.6788841871       11.4404999401
-"""
-TS_DATA = """\
-      -40.4326640775      148.9095497699         1         2         1        9.0473340846       10.4342879996       10.9389332953
-      -40.8844936759      151.0993221115        48         1         1        9.8779931953        9.8779932282        9.8779935244
-"""
+
+def line(energy, log_product, order, *ends):
+    """A line in the Fortran layout of the files, with moments 1, 2 and 3."""
+    integers = f"{order:{10 if ends else 6}d}" + "".join(f"{end:10d}" for end in ends)
+    return f"{energy:20.10f}{log_product:20.10f}{integers}" + 3 * "%20.10f" % (1, 2, 3) + "\n"
+
+
+MIN_DATA = line(-12.5000000001, 158.25, 120) + line(-11.75, 153.8092000861, 2)
+TS_DATA = line(-10.25, 148.9095497699, 1, 2, 1) + line(-9.5, 151.0993221115, 48, 1, 1)
 
 
 @pytest.fixture
@@ -26,9 +27,9 @@ def folder(tmp_path):
 
 def test_read(folder):
     network = read_pathsample(folder)
-    assert network.energies.tolist() == [-44.3268014195, -41.4719798478]
+    assert network.energies.tolist() == [-12.5000000001, -11.75]
     assert network.orders.tolist() == [120, 2]
-    assert network.log_products[0] == 158.2464487383
+    assert network.log_products[0] == 158.25
     assert network.ts_orders.tolist() == [1, 48]
     assert network.ts_minima.tolist() == [[1, 0], [0, 0]]
     assert network.ts_log_products[1] == 151.0993221115
@@ -63,8 +64,8 @@ def test_points_and_moments(folder, tmp_path):
     np.testing.assert_allclose(moments[0], moments[1])
     assert moments[0].sum() / 2 == pytest.approx(10 / 3)  # Σ r² about the centre
     assert moments[0][2] == pytest.approx(moments[0][0] + moments[0][1])  # a flat body
-    line = (tmp_path / "out" / "min.data").read_text().splitlines()[0]
-    np.testing.assert_allclose([float(x) for x in line.split()[3:]], moments[0], atol=1e-9)
+    first = (tmp_path / "out" / "min.data").read_text().splitlines()[0]
+    np.testing.assert_allclose([float(x) for x in first.split()[3:]], moments[0], atol=1e-9)
 
 
 def test_minima_alone(tmp_path):
@@ -96,7 +97,7 @@ def test_files_of_another_form_are_refused(folder, name, text, message):
 
 
 def test_missing_and_mismatched_files(folder, tmp_path):
-    with pytest.raises(ArgumentError, match="no min.data"):
+    with pytest.raises(ArgumentError, match=r"no min\.data"):
         read_pathsample(tmp_path / "none")
     np.zeros(7).tofile(folder / "points.min")
     with pytest.raises(ArgumentError, match="no multiple of 2 points"):

@@ -1,0 +1,61 @@
+"""`thalweg cite`: where the methods come from."""
+
+import dataclasses
+
+from ._talk import AsJson, Traceback, data, print_json, reported
+
+
+@dataclasses.dataclass(frozen=True)
+class Reference:
+    """A method and its source."""
+
+    method: str
+    source: str
+
+
+REFERENCES = (
+    Reference("L-BFGS", "Nocedal, Math. Comput. 35, 773 (1980)"),
+    Reference("L-BFGS", "Liu & Nocedal, Math. Program. 45, 503 (1989)"),
+    Reference(
+        "FIRE", "Bitzek, Koskinen, Gähler, Moseler & Gumbsch, Phys. Rev. Lett. 97, 170201 (2006)"
+    ),
+    Reference("basin hopping", "Li & Scheraga, PNAS 84, 6611 (1987)"),
+    Reference("basin hopping", "Wales & Doye, J. Phys. Chem. A 101, 5111 (1997)"),
+    Reference(
+        "exchange between walkers",
+        "Strodel, Lee, Whittleston & Wales, J. Am. Chem. Soc. 132, 13300 (2010)",
+    ),
+    Reference("hybrid eigenvector following", "Munro & Wales, Phys. Rev. B 59, 3969 (1999)"),
+    Reference("lowest modes", "Knyazev, SIAM J. Sci. Comput. 23, 517 (2001)"),
+    Reference("dimer", "Henkelman & Jónsson, J. Chem. Phys. 111, 7010 (1999)"),
+    Reference("dimer", "Heyden, Bell & Keil, J. Chem. Phys. 123, 224101 (2005)"),
+    Reference("dimer", "Kästner & Sherwood, J. Chem. Phys. 128, 014106 (2008)"),
+    Reference("doubly nudged elastic band", "Trygubenko & Wales, J. Chem. Phys. 120, 2082 (2004)"),
+    Reference("missing connections", "Carr, Trygubenko & Wales, J. Chem. Phys. 122, 234903 (2005)"),
+    Reference("completeness", "Good, Biometrika 40, 237 (1953)"),
+    Reference("completeness", "Chao, Biometrics 43, 783 (1987)"),
+    Reference("completeness", "Bulmer, Biometrics 30, 101 (1974)"),
+    Reference("disconnectivity graph", "Becker & Karplus, J. Chem. Phys. 106, 1495 (1997)"),
+    Reference("disconnectivity graph", "Wales, Miller & Walsh, Nature 394, 758 (1998)"),
+    Reference("ASE", "Larsen et al., J. Phys.: Condens. Matter 29, 273002 (2017)"),
+)
+
+
+@reported
+def cite(as_json: AsJson = False, traceback: Traceback = False) -> None:
+    """List the papers behind the methods, to cite what you use."""
+    if as_json:
+        print_json([dataclasses.asdict(reference) for reference in REFERENCES])
+        return
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("method", no_wrap=True)
+    table.add_column("source")
+    before = ""
+    for reference in REFERENCES:
+        method = "" if reference.method == before else reference.method
+        before = reference.method
+        table.add_row(method, Text(reference.source))
+    data().print(table)

@@ -1,0 +1,173 @@
+"""`thalweg tree`: the disconnectivity graph as a figure."""
+
+import enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from ._talk import (
+    EXIT_FAILED,
+    AsJson,
+    CliError,
+    Quiet,
+    Traceback,
+    check_store,
+    check_writable,
+    complain,
+    print_json,
+    reported,
+    talk,
+)
+from ._values import count, energy
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from thalweg.landscape import Landscape
+
+_SUFFIXES = (".png", ".pdf", ".svg")
+
+
+class Color(enum.StrEnum):
+    """What the colours of a tree may show."""
+
+    energy = "energy"
+    order = "order"
+    hits = "hits"
+    log_product = "log_product"
+    piece = "piece"
+
+
+_MEANINGS = {
+    Color.energy: "Energy",
+    Color.order: "Order of the point group",
+    Color.hits: "Searches that ended there, log₁₀",
+    Color.log_product: "Log-product of curvatures",
+    Color.piece: "Piece",
+}
+
+
+@reported
+def tree(
+    store: Annotated[str, typer.Argument(metavar="STORE", show_default=False)],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            show_default=False,
+            help="Figure to write: .png, .pdf or .svg. Default: STORE.png",
+        ),
+    ] = None,
+    levels: Annotated[
+        str,
+        typer.Option(
+            metavar="N", help="Number of energy levels, or 'exact' for the merge tree itself."
+        ),
+    ] = "64",
+    e_max: Annotated[
+        float | None,
+        typer.Option(
+            metavar="E", show_default=False, help="Leave out what lies above this energy."
+        ),
+    ] = None,
+    color: Annotated[
+        Color | None, typer.Option(show_default=False, help="Colour the branches by this.")
+    ] = None,
+    labels: Annotated[
+        int, typer.Option(metavar="N", help="Label so many of the lowest minima with their ids.")
+    ] = 0,
+    everything: Annotated[
+        bool,
+        typer.Option("--all", help="Draw the pieces beside that of the global minimum as well."),
+    ] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    traceback: Traceback = False,
+) -> None:
+    """Draw the disconnectivity graph of a landscape.
+
+    Two minima join at the lowest energy at which a path leads from one to the other.
+    """
+    check_store(store)
+    target = output or Path(Path(store).stem + ".png" if "://" not in store else "tree.png")
+    if target.suffix.lower() not in _SUFFIXES:
+        raise CliError(f"{target}: a figure ends in .png, .pdf or .svg", f"-o {target.stem}.png")
+    check_writable(target)
+    grid = _parse_levels(levels)
+    from thalweg.landscape import Landscape, disconnectivity_tree
+
+    with Landscape.open(store) as landscape:
+        drawn = disconnectivity_tree(
+            landscape.network,
+            levels=grid,
+            e_max=e_max,
+            components="all" if everything else "global",
+        )
+        if drawn.n_leaves == 0:
+            complain(
+                f"there is no tree to draw: {drawn.message}",
+                "raise --e-max" if landscape.network.n_minima else "map the system first",
+            )
+            raise typer.Exit(EXIT_FAILED)
+        _draw(landscape, drawn, target, color, labels)
+        unit = landscape.header.energy_unit
+    facts = {
+        "command": "tree",
+        "store": store,
+        "file": str(target),
+        "leaves": drawn.n_leaves,
+        "roots": len(drawn.roots),
+        "lowest_energy": float(drawn.height[: drawn.n_leaves].min()),
+        "left_out": drawn.message,
+    }
+    console = talk(quiet=quiet)
+    console.print(
+        f"{count(drawn.n_leaves, 'minimum')} from {energy(facts['lowest_energy'], unit)} up"
+        f"{f' ({drawn.message})' if drawn.message else ''}, drawn in [bold]{target}[/]."
+    )
+    if as_json:
+        print_json(facts)
+
+
+def _parse_levels(text: str) -> int | None:
+    if text.strip().lower() == "exact":
+        return None
+    if not text.strip().isdecimal() or int(text) < 1:
+        raise CliError(f"--levels {text}: expected a positive number or 'exact'")
+    return int(text)
+
+
+def _draw(
+    landscape: "Landscape", drawn: Any, target: Path, color: Color | None, labels: int
+) -> None:
+    import matplotlib as mpl
+
+    mpl.use("agg")
+    from thalweg.viz import plot_tree, save_figure
+
+    unit = landscape.header.energy_unit
+    axes = plot_tree(
+        drawn,
+        color=None if color is None else _colour_values(landscape, color),
+        color_label="" if color is None else _MEANINGS[color],
+        labels=labels,
+        energy_label=f"Energy / {unit}" if unit else "Energy",
+    )
+    save_figure(cast("Figure", axes.figure), target)
+
+
+def _colour_values(landscape: "Landscape", color: Color) -> Any:
+    """One value for each minimum; numbers for a scale, texts for groups."""
+    import numpy as np
+
+    network = landscape.network
+    if color is Color.order:
+        return network.orders.astype(str)
+    if color is Color.piece:
+        return network.components.astype(str)
+    if color is Color.hits:
+        return np.log10(np.maximum(network.hits, 1).astype(float))
+    return network.energies if color is Color.energy else network.log_products
