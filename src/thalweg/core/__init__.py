@@ -1,17 +1,17 @@
 """The nouns that everything shares.
 
-| noun | type |
-|---|---|
-| scalar field | `AbstractEnergy` (`FunctionEnergy`, `SumEnergy`, `HostEnergy`, `AbstractLaneEnergy`) |
-| vector field | `AbstractDynamics` (`GradientFlow`) |
-| noisy measurement | `AbstractNoisyWeight`, `AbstractNoisyEnergy`, `AbstractOracle` |
-| what a flat point stands for | `AbstractSpace` (`FreeSpace`, `PeriodicSpace`, `SphereSpace`, `FlatSpace`) |
-| invariances | `AbstractSymmetry` (`NoSymmetry`, `ClusterSymmetry`, `PeriodicSymmetry`, `SphereSymmetry`) |
-| where searches begin | `AbstractStart` (`BoxStart`, `BallStart`, …) |
-| all of these together | `System` |
-| an iteration | `AbstractSolver`, run by `Lanes`, `solve_many` and `solve` |
-| how it ended | `Outcome`, `Solution` |
-| proof that a point is what it is called | `Certificate` |
+- `AbstractEnergy`: a scalar field (`FunctionEnergy`, `SumEnergy`, `HostEnergy` for functions
+  outside JAX, `AbstractLaneEnergy` for those that evaluate many points at once).
+- `AbstractDynamics`: a vector field (`GradientFlow`).
+- `AbstractNoisyWeight`, `AbstractNoisyEnergy`, `AbstractOracle`: noisy measurements.
+- `AbstractSpace`: what a flat point stands for (`FreeSpace`, `PeriodicSpace`, `SphereSpace`,
+  `FlatSpace` for any pytree).
+- `AbstractSymmetry`: invariances (`NoSymmetry`, `ClusterSymmetry`, `PeriodicSymmetry`,
+  `SphereSymmetry`).
+- `AbstractStart`: where searches begin.
+- `System`: all of these together.
+- `AbstractSolver`: an iteration, run by `Lanes`, `solve_many` or `solve`.
+- `Outcome`, `Solution`: how it ended. `Certificate`: proof that a point is what it is called.
 
 Energies are seen through `value_and_grad`, `hvp` and `hessian` only. Points are flat; blocks of
 points carry *lanes* as trailing axes.
@@ -40,20 +40,20 @@ from ._errors import ThalwegError as ThalwegError
 from ._errors import UnknownSystemError as UnknownSystemError
 from ._errors import require_x64 as require_x64
 from ._host_energy import HostEnergy as HostEnergy
-from ._lane_kernel import LANE_WIDTH as LANE_WIDTH
 from ._lane_kernel import LaneKernel as LaneKernel
-from ._lane_kernel import lane_buffer as lane_buffer
-from ._lane_kernel import lane_exp as lane_exp
-from ._lane_kernel import lane_gather as lane_gather
-from ._lane_kernel import lane_load as lane_load
-from ._lane_kernel import lane_operand as lane_operand
-from ._lane_kernel import lane_result as lane_result
-from ._lane_kernel import lane_round as lane_round
-from ._lane_kernel import lane_scatter as lane_scatter
-from ._lane_kernel import lane_sqrt as lane_sqrt
-from ._lane_kernel import lane_store as lane_store
-from ._lane_kernel import lane_where as lane_where
-from ._lane_kernel import lane_zero as lane_zero
+from ._lane_words import LANE_WIDTH as LANE_WIDTH
+from ._lane_words import lane_buffer as lane_buffer
+from ._lane_words import lane_exp as lane_exp
+from ._lane_words import lane_gather as lane_gather
+from ._lane_words import lane_load as lane_load
+from ._lane_words import lane_operand as lane_operand
+from ._lane_words import lane_result as lane_result
+from ._lane_words import lane_round as lane_round
+from ._lane_words import lane_scatter as lane_scatter
+from ._lane_words import lane_sqrt as lane_sqrt
+from ._lane_words import lane_store as lane_store
+from ._lane_words import lane_where as lane_where
+from ._lane_words import lane_zero as lane_zero
 from ._lanes import RUNNING as RUNNING
 from ._lanes import AbstractSolver as AbstractSolver
 from ._lanes import AbstractState as AbstractState

@@ -4,6 +4,7 @@ import abc
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from ._energy import AbstractEnergy, value_and_grad
@@ -33,4 +34,4 @@ def jacobian(
     dynamics: AbstractDynamics, x: Point, drive: PyTree = None, t: float = 0.0
 ) -> Float[Array, "dof dof"]:
     """The Jacobian of the velocity at `x` by forward-mode differentiation."""
-    return jax.jacfwd(lambda y: dynamics(t, y, drive))(x)
+    return jax.jacfwd(lambda y: dynamics(jnp.asarray(t, x.dtype), y, drive))(x)

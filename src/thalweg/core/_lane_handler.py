@@ -18,7 +18,7 @@ from numba.core.errors import NumbaError
 from numba.extending import overload
 from numba.np.numpy_support import carray
 
-from . import _lane_kernel as lane
+from . import _lane_words as lane
 from ._errors import EnergyError
 from ._lane_numba import inline, njit
 

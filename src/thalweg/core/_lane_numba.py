@@ -19,8 +19,8 @@ from numba import types
 from numba.core.typing.templates import ConcreteTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, models, overload, register_model
 
-from . import _lane_kernel as lane
-from ._lane_kernel import LANE_WIDTH
+from . import _lane_words as lane
+from ._lane_words import LANE_WIDTH
 
 # Reassociation and contraction, but not "no NaN" or "no infinity": overlapping atoms and diverged
 # points must come out as what they are.

@@ -293,17 +293,16 @@ class Lanes:
 
         start = jax.tree.map(column, self._template, *starts)
         start = jax.tree.map(jnp.asarray, start)
-        if self._carry is None:
+        carry, lock = self._carry, contextlib.nullcontext()
+        if carry is None:
             idle = _fresh(self.system, self.solver, start)
             done = jnp.full((self.width,), int(Outcome.success), jnp.int32)
             idle = eqx.tree_at(lambda c: c.status, idle, done)
-            self._carry = jax.tree.map(jnp.copy, idle)  # donated: no buffer may appear twice
+            carry = jax.tree.map(jnp.copy, idle)  # donated: no buffer may appear twice
             lock = _FIRST_DISPATCH
-        else:
-            lock = contextlib.nullcontext()
         with lock:
             self._carry = _refill_and_advance(
-                (self.system, self.solver), self._carry, jnp.asarray(refill), start
+                (self.system, self.solver), carry, jnp.asarray(refill), start
             )
 
 

@@ -21,8 +21,15 @@ from ._shapes import Block, Point
 class AbstractSpace(eqx.Module):
     """The set that points live in, as flat vectors of length `dof`."""
 
-    dof: eqx.AbstractVar[int]
-    extent: eqx.AbstractVar[float]
+    @property
+    @abc.abstractmethod
+    def dof(self) -> int:
+        """Number of coordinates of a point."""
+
+    @property
+    @abc.abstractmethod
+    def extent(self) -> float:
+        """Largest coordinate a point may have before it counts as escaped."""
 
     @abc.abstractmethod
     def unravel(self, x: Point) -> PyTree:

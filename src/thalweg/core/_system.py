@@ -46,7 +46,7 @@ class System(eqx.Module):
     floor: float = eqx.field(static=True)
     labels: tuple[str, ...] | None = eqx.field(static=True)
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - it is a record; all but two have defaults
         self,
         energy: AbstractEnergy | Callable[..., Any],
         shape: tuple[int, ...] | None = None,
@@ -125,9 +125,7 @@ def probes(system: System, count: int) -> Float[Array, "count dof"]:
     return jax.vmap(lambda key: system.space.retract(system.start(key)))(keys)
 
 
-def start_points(
-    system: System, key: PRNGKey, first: int, count: int
-) -> Float[Array, "count dof"]:
+def start_points(system: System, key: PRNGKey, first: int, count: int) -> Float[Array, "count dof"]:
     """Starting points of items `first … first + count - 1`, shape `(count, dof)`.
 
     Item `i` always gets the same point, whatever batch it comes in.

@@ -16,8 +16,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from thalweg.core import ArgumentError
-from thalweg.core import lane_exp, lane_sqrt, lane_where
+from thalweg.core import ArgumentError, lane_exp, lane_sqrt, lane_where
 
 
 class AbstractPairTerm(eqx.Module):

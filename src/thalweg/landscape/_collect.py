@@ -72,11 +72,11 @@ class Collector:
         self._minima = PointIndex(system.symmetry, system.length, tolerance)
         self._saddles = PointIndex(system.symmetry, system.length, tolerance)
         self._ends: list[tuple[int, int]] = []
-        network = store.load_network(points=True)
+        network = store.load_network()
         if network.n_minima:
-            self._minima.extend(network.energies, network.points)
+            self._minima.extend(network.energies, store.points("minimum"))
         if network.n_transition_states:
-            self._saddles.extend(network.ts_energies, network.ts_points)
+            self._saddles.extend(network.ts_energies, store.points("transition_state"))
             self._ends = [(int(a), int(b)) for a, b in network.ids[network.ts_minima]]
 
     @property

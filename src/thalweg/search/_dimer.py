@@ -89,14 +89,14 @@ class Dimer(AbstractSolver[DimerState]):
 
     def init(self, system: System, start: Climb) -> DimerState:
         """The direction, cleaned of zero modes, is the first axis of the dimer."""
-        lanes = start.x.shape[1:]
-        x = start.x
+        x = jnp.asarray(start.x)
+        lanes = x.shape[1:]
         return DimerState(
             x=x,
             value=jnp.full(lanes, jnp.inf, x.dtype),
             grad=jnp.zeros_like(x),
             next_x=x,
-            mode=_unit(remove(system.symmetry.zero_modes(x), start.direction))[0],
+            mode=_unit(remove(system.symmetry.zero_modes(x), jnp.asarray(start.direction)))[0],
             curvature=jnp.zeros(lanes, x.dtype),
             expected=jnp.full(lanes, jnp.inf, x.dtype),
             search=jnp.zeros_like(x),

@@ -96,9 +96,9 @@ class EigenvectorFollowing(AbstractSolver[ClimbState]):
 
     def init(self, system: System, start: Climb) -> ClimbState:
         """The direction, cleaned of zero modes, is the first mode."""
-        lanes = start.x.shape[1:]
-        x = start.x
-        mode = _unit(remove(system.symmetry.zero_modes(x), start.direction))[0]
+        x = jnp.asarray(start.x)
+        lanes = x.shape[1:]
+        mode = _unit(remove(system.symmetry.zero_modes(x), jnp.asarray(start.direction)))[0]
         return ClimbState(
             x=x,
             value=jnp.full(lanes, jnp.inf, x.dtype),
@@ -112,7 +112,9 @@ class EigenvectorFollowing(AbstractSolver[ClimbState]):
             pairs=SecantPairs.empty(self.memory, x, 0.005),
         )
 
-    def _improve_mode(self, system: System, x: Block, state: ClimbState):
+    def _improve_mode(
+        self, system: System, x: Block, state: ClimbState
+    ) -> tuple[Block, Value, Block, Value]:
         """One Rayleigh-Ritz step over the mode, its residual and the last change."""
         zero = system.symmetry.zero_modes(x)
         mode = _unit(remove(zero, state.mode))[0]
@@ -132,11 +134,10 @@ class EigenvectorFollowing(AbstractSolver[ClimbState]):
         weights = lowest_of_three(gram, present=(None, size > 1e-12, p_size > 1e-8))
         change = weights[1] * r + weights[2] * p
         mode, _ = _unit(weights[0] * mode + change)
-        value = sum(
-            weights[i] * weights[j] * 0.5 * (gram[i][j] + gram[j][i])
-            for i in range(3)
-            for j in range(3)
-        )
+        value = jnp.zeros_like(curvature)
+        for i in range(3):
+            for j in range(3):
+                value = value + weights[i] * weights[j] * 0.5 * (gram[i][j] + gram[j][i])
         return mode, value, change, size
 
     def step(self, system: System, state: ClimbState) -> ClimbState:

@@ -23,7 +23,7 @@ def lowest_of_three(
     (1961)); the eigenvector is the longest cross product of two rows of `A - λ I`.
     """
     a = [[0.5 * (gram[i][j] + gram[j][i]) for j in range(3)] for i in range(3)]
-    scale = sum(jnp.abs(a[i][j]) for i in range(3) for j in range(3)) + 1e-300
+    scale = jnp.sqrt(_frobenius(a)) + 1e-300
     big = 10.0 * scale
     for k, there in enumerate(present):
         if there is not None:
@@ -33,7 +33,7 @@ def lowest_of_three(
             a[k][k] = jnp.where(there, gram[k][k], big)
     mean = (a[0][0] + a[1][1] + a[2][2]) / 3.0
     b = [[a[i][j] - (mean if i == j else 0.0) for j in range(3)] for i in range(3)]
-    spread = jnp.sqrt(sum(b[i][j] ** 2 for i in range(3) for j in range(3)) / 6.0) + 1e-300
+    spread = jnp.sqrt(_frobenius(b) / 6.0) + 1e-300
     determinant = (
         b[0][0] * (b[1][1] * b[2][2] - b[1][2] ** 2)
         - b[0][1] * (b[0][1] * b[2][2] - b[1][2] * b[0][2])
@@ -42,7 +42,7 @@ def lowest_of_three(
     angle = jnp.arccos(jnp.clip(determinant / (2.0 * spread**3), -1.0, 1.0)) / 3.0
     lowest = mean + 2.0 * spread * jnp.cos(angle + 2.0 * jnp.pi / 3.0)
     rows = [[a[i][j] - (lowest if i == j else 0.0) for j in range(3)] for i in range(3)]
-    best, length = _cross(rows[0], rows[1]), None
+    best = _cross(rows[0], rows[1])
     length = _square(best)
     for pair in ((0, 2), (1, 2)):
         other = _cross(rows[pair[0]], rows[pair[1]])
@@ -53,8 +53,11 @@ def lowest_of_three(
     fine = length > (1e-14 * scale**2) ** 2
     inverse = 1.0 / jnp.sqrt(jnp.where(fine, length, 1.0))
     sign = jnp.where(best[0] < 0, -inverse, inverse)
-    first = (1.0, 0.0, 0.0)
-    return tuple(jnp.where(fine, c * sign, f) for c, f in zip(best, first, strict=True))
+    return (
+        jnp.where(fine, best[0] * sign, 1.0),
+        jnp.where(fine, best[1] * sign, 0.0),
+        jnp.where(fine, best[2] * sign, 0.0),
+    )
 
 
 def _cross(u: Sequence[Value], v: Sequence[Value]) -> list[Value]:
@@ -67,3 +70,7 @@ def _cross(u: Sequence[Value], v: Sequence[Value]) -> list[Value]:
 
 def _square(u: Sequence[Value]) -> Value:
     return u[0] ** 2 + u[1] ** 2 + u[2] ** 2
+
+
+def _frobenius(a: Sequence[Sequence[Value]]) -> Value:
+    return _square(a[0]) + _square(a[1]) + _square(a[2])

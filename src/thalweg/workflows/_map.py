@@ -177,8 +177,8 @@ class _Explorer:
         method = BasinHopping(temperature=config.temperature)
         key = self.key("hop")
         if self.plan.walkers is None:
-            network = self.store.load_network(points=True)
-            seeds = network.points[np.argsort(network.energies, kind="stable")]
+            energies = self.store.load_network().energies
+            seeds = self.store.points("minimum")[np.argsort(energies, kind="stable")]
             walkers = method.begin(system, key, config.walkers, seeds)
         else:
             walkers = Walkers.from_json(self.plan.walkers)
@@ -221,14 +221,14 @@ class _Explorer:
 
     def _climb(self) -> int:
         items = self._take(self.config.climbs)
-        network = self.store.load_network(points=True)
+        network, points = self.store.load_network(), self.store.points("minimum")
         done = np.zeros(network.n_minima, np.int64)
         for (a, b), (times, _) in self.store.attempts().items():
             if b is None:
                 done[a] = times
         sources = single_ended(network.energies, done, len(items))
         starts = displaced_starts(
-            self.system, self.key("climb"), items, network.points[sources], self.config.displacement
+            self.system, self.key("climb"), items, points[sources], self.config.displacement
         )
         finished = self._climbs(starts)
         self.collector.saddles(
@@ -237,18 +237,20 @@ class _Explorer:
         return len(items)
 
     def _connect(self) -> int:
-        network = self.store.load_network(points=True)
+        network, points = self.store.load_network(), self.store.points("minimum")
         tried = [
             (a, b)
             for (a, b), (times, _) in self.store.attempts().items()
             if b is not None
             for _ in range(times)
         ]
-        pairs = self.links.choose(network, np.array(tried, int).reshape(-1, 2), self.config.pairs)
+        pairs = self.links.choose(
+            network, points, np.array(tried, int).reshape(-1, 2), self.config.pairs
+        )
         self.stuck = not len(pairs)
         if self.stuck:
             return 0
-        starts, owner = band_climbs(self.system, network.points, network.energies, pairs)
+        starts, owner = band_climbs(self.system, points, network.energies, pairs)
         successes = np.zeros(len(pairs), np.int64)
         if len(owner):
             items = self._take(len(owner))

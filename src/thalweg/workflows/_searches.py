@@ -79,15 +79,18 @@ class Links:
         return self._distances
 
     def choose(
-        self, network: TransitionNetwork, tried: Int[np.ndarray, "trials 2"], limit: int
+        self,
+        network: TransitionNetwork,
+        points: Float[np.ndarray, "minima dof"],
+        tried: Int[np.ndarray, "trials 2"],
+        limit: int,
     ) -> Int[np.ndarray, "pairs 2"]:
         """Pairs between pieces of a landscape.
 
         First the gaps on the way from the lowest minimum to the lowest one that it is not
         connected with, then the nearest pairs between pieces.
         """
-        assert network.points is not None
-        distances = self._learn(network.points)
+        distances = self._learn(points)
         components = network.components
         lowest = network.global_minimum
         apart = np.flatnonzero(components != components[lowest])

@@ -14,6 +14,8 @@ from thalweg.workflows import MapConfig
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    # Commands leave settings alone that the environment makes; the other tests need theirs.
+    monkeypatch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
     return lambda *words: CliRunner().invoke(app, list(words))
 
 
@@ -27,7 +29,7 @@ def run(tmp_path, monkeypatch):
         (["map", "lj7", "--walkers", "-1"], "walkers=-1: expected 0 or more", None),
         (["map", "lj7", "--coverage", "2"], "coverage=2.0", None),
         (["map", "atoms.xyz"], "there is no file atoms.xyz", "check the name"),
-        (["tree", "no.db"], "there is no file no.db", "thalweg map"),
+        (["tree", "no.db"], "there is no file no.db", "there is text.db"),
         (["tree", "text.db", "-o", "x.jpg"], "a figure ends in .png", "-o x.png"),
         (["tree", "text.db", "--levels", "0"], "expected a positive number", None),
         (["info", "text.db"], "not a landscape store", "name a file"),

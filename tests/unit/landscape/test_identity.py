@@ -1,10 +1,11 @@
 """Identity modulo symmetry: images are one point, neighbours are not."""
 
+import jax
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from thalweg.core import start_points
+from thalweg.core import NoSymmetry, start_points
 from thalweg.energies import system as catalogue
 from thalweg.landscape import PointIndex, fingerprints
 from thalweg.search import quench_many
@@ -12,8 +13,6 @@ from thalweg.search import quench_many
 
 @pytest.fixture(scope="module")
 def minima():
-    import jax
-
     lj8 = catalogue("lj8")
     starts = np.asarray(start_points(lj8, jax.random.key(0), 0, 60))
     done = quench_many(lj8, starts)
@@ -22,10 +21,11 @@ def minima():
 
 
 def _image(x, seed):
-    rng = np.random.default_rng(seed)
-    points = rng.permutation(x.reshape(-1, 3))
+    order, turn, shift = jax.random.split(jax.random.key(seed), 3)
+    points = np.asarray(jax.random.permutation(order, x.reshape(-1, 3)))
+    rotation = Rotation.from_quat(np.asarray(jax.random.normal(turn, (4,))))
     sign = 1.0 if seed % 2 else -1.0
-    return (sign * Rotation.random(random_state=seed).apply(points) + rng.normal(size=3)).reshape(-1)
+    return (sign * rotation.apply(points) + np.asarray(jax.random.normal(shift, (3,)))).reshape(-1)
 
 
 def test_images_are_found(minima):
@@ -50,8 +50,6 @@ def test_classes_are_those_of_energy_and_shape(minima):
 
 
 def test_energy_window_holds_at_any_magnitude():
-    from thalweg.core import NoSymmetry
-
     index = PointIndex(NoSymmetry(), 1.0)
     x = np.array([0.5, 0.5])
     for energy in (0.0, -1e-9, 3.0, -173.928427, 1e6, -1e9):
@@ -64,8 +62,6 @@ def test_energy_window_holds_at_any_magnitude():
 
 
 def test_same_energy_other_place_is_another_point():
-    from thalweg.core import NoSymmetry
-
     index = PointIndex(NoSymmetry(), 1.0)
     index.add(1.0, np.array([1.0, 0.0]), np.zeros(0))
     assert index.find(1.0, np.array([-1.0, 0.0]), np.zeros(0)) is None

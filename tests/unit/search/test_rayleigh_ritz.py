@@ -1,5 +1,6 @@
 """The 3 x 3 eigenproblem in closed form, against LAPACK."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -15,8 +16,9 @@ def _present(*flags):
 
 
 def test_agrees_with_lapack():
-    rng = np.random.default_rng(0)
-    matrices = rng.normal(size=(500, 3, 3)) * 10.0 ** rng.uniform(-3, 4, size=(500, 1, 1))
+    values, sizes = jax.random.split(jax.random.key(0))
+    powers = jax.random.uniform(sizes, (500, 1, 1), minval=-3.0, maxval=4.0)
+    matrices = np.asarray(jax.random.normal(values, (500, 3, 3)) * 10.0**powers)
     matrices = matrices + np.swapaxes(matrices, 1, 2)
     ones = np.ones(500, bool)
     vectors = np.stack(lowest_of_three(_gram(matrices), _present(ones, ones)), axis=1)
