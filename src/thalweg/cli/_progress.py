@@ -36,7 +36,7 @@ class MapReporter:
         self.longest = 0.0
         self._unit = unit
         self._budget = budget
-        self._began = time.monotonic()
+        self._opened = self._began = time.monotonic()
         self._shown = -math.inf
         self._lowest = math.inf
         self._history: collections.deque[tuple[float, int, int]] = collections.deque()
@@ -88,7 +88,7 @@ class MapReporter:
             return
         what = "lowest energy" if math.isfinite(self._lowest) else "first minima, the lowest at"
         self._lowest = progress.lowest
-        when = duration(self.seconds())
+        when = duration(time.monotonic() - self._opened)
         self.console.print(f"{what} [bold]{energy(progress.lowest, self._unit)}[/] after {when}")
 
     def seconds(self) -> float:

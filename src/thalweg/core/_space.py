@@ -19,17 +19,18 @@ from ._shapes import Block, Point
 
 
 class AbstractSpace(eqx.Module):
-    """The set that points live in, as flat vectors of length `dof`."""
+    """The set that points live in, as flat vectors of length `dof`.
+
+    Attributes:
+        extent: Largest coordinate a point may have before it counts as escaped.
+    """
+
+    extent: eqx.AbstractVar[float]
 
     @property
     @abc.abstractmethod
     def dof(self) -> int:
         """Number of coordinates of a point."""
-
-    @property
-    @abc.abstractmethod
-    def extent(self) -> float:
-        """Largest coordinate a point may have before it counts as escaped."""
 
     @abc.abstractmethod
     def unravel(self, x: Point) -> PyTree:
@@ -57,7 +58,7 @@ class FreeSpace(AbstractSpace):
     """
 
     shape: tuple[int, ...] = eqx.field(static=True)
-    extent: float = eqx.field(static=True, default=math.inf)
+    extent: float = eqx.field(static=True, default=math.inf, kw_only=True)
 
     @property
     def dof(self) -> int:
@@ -91,7 +92,7 @@ class PeriodicSpace(AbstractSpace):
 
     count: int = eqx.field(static=True)
     box: tuple[float, ...] = eqx.field(static=True)
-    extent: float = eqx.field(static=True, default=math.inf)
+    extent: float = eqx.field(static=True, default=math.inf, kw_only=True)
 
     @property
     def dof(self) -> int:
@@ -133,7 +134,7 @@ class SphereSpace(AbstractSpace):
     count: int = eqx.field(static=True)
     dim: int = eqx.field(static=True, default=3)
     radius: float = eqx.field(static=True, default=1.0)
-    extent: float = eqx.field(static=True, default=math.inf)
+    extent: float = eqx.field(static=True, default=math.inf, kw_only=True)
 
     @property
     def dof(self) -> int:
@@ -163,7 +164,7 @@ class FlatSpace(AbstractSpace):
     """Any pytree of arrays, raveled: the parameters of a network, the state of a circuit."""
 
     template: PyTree
-    extent: float = eqx.field(static=True, default=math.inf)
+    extent: float = eqx.field(static=True, default=math.inf, kw_only=True)
 
     @property
     def dof(self) -> int:

@@ -190,9 +190,7 @@ def _verdict(system: System, index: int, tol: float, spectra: _Spectra, row: int
             expected_zero_modes=expected,
             curvatures=_lowest(kept),
             log_product=float(np.sum(np.log(positive))),
-            order=system.symmetry.order(x, _SAME * system.length)
-            if outcome is Outcome.success
-            else 0,
+            order=system.symmetry.order(x, _SAME * system.length) if passed else 0,
             method="dense Hessian, " + ("gradient differences" if by_difference else "autodiff"),
             outcome=outcome,
         ),
