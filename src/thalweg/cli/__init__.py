@@ -3,10 +3,11 @@
 | module | holds |
 |---|---|
 | `_app` | the commands, and `main` |
-| `_map`, `_progress`, `_interrupt` | `thalweg map`: plan, talk, Ctrl-C |
+| `_map`, `_map_options`, `_map_report`, `_progress`, `_interrupt` | `thalweg map` |
 | `_find` | from what the user typed to a `System` |
 | `_tree`, `_info`, `_files`, `_systems`, `_cite` | the other commands |
-| `_talk`, `_values`, `_runtime` | errors and consoles, numbers as text, JAX's settings |
+| `_talk`, `_errors`, `_values` | consoles, errors, numbers as text |
+| `_runtime` | JAX's settings |
 
 Standard output is data, standard error is talk. Heavy libraries are imported inside commands only,
 so that `thalweg --help` answers at once.

@@ -9,10 +9,15 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable
 from types import TracebackType
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+_ONE_WISH = 0.3
+"""Seconds in which a second signal is the first one's echo: `timeout` sends both to the process
+and to its group."""
 
 
 class Interrupts:
@@ -60,13 +65,15 @@ class Interrupts:
             self._writer.close()  # the thread reads the end of file and ends
 
     def _listen(self) -> None:
+        first = 0.0
         while data := self._reader.recv(1):
             if data[0] not in _SIGNALS:
                 continue
             if self.received is None:
                 self.received = data[0]
+                first = time.monotonic()
                 self._on_first()
-            else:
+            elif time.monotonic() - first > _ONE_WISH:
                 self._on_second()
                 for child in multiprocessing.active_children():
                     child.kill()

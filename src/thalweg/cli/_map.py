@@ -6,10 +6,11 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
+from . import _map_options as options
 from ._find import check_system, default_store, find_system, is_structure
 from ._interrupt import Interrupts
 from ._map_report import closing, opening, result_json
@@ -32,87 +33,26 @@ if TYPE_CHECKING:
     from thalweg.workflows import MapConfig, MapResult
 
 
-def _option(help_: str, metavar: str = "N") -> Any:
-    return typer.Option(help=help_, metavar=metavar, show_default=False)
-
-
 @reported
 def map_(
-    system: Annotated[
-        str,
-        typer.Argument(
-            metavar="SYSTEM",
-            help="A name of the catalogue (see `thalweg systems`), module:object, "
-            "path/to/file.py:object, or an .xyz file with --energy.",
-            show_default=False,
-        ),
-    ],
-    output: Annotated[
-        str | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="STORE",
-            show_default=False,
-            help="File or database URL that receives the landscape; an old one is continued. "
-            "Default: SYSTEM.db",
-        ),
-    ] = None,
-    energy: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            show_default=False,
-            help="Energy of an .xyz file: emt, lj, or module:function that makes an ASE "
-            "calculator.",
-        ),
-    ] = None,
-    key: Annotated[int | None, _option("Seed of all random numbers. Default: 0")] = None,
-    budget: Annotated[
-        str | None,
-        _option("Time to work for: 60s, 10m, 1h30m. Default: no limit", metavar="TIME"),
-    ] = None,
-    minima: Annotated[int | None, _option("Stop when so many minima are known.")] = None,
-    transition_states: Annotated[
-        int | None, _option("Stop when so many transition states are known.")
-    ] = None,
-    coverage: Annotated[
-        float | None,
-        _option(
-            "Probability that a search ends in a known point at which the map is complete. "
-            "Default: 0.9995",
-            metavar="P",
-        ),
-    ] = None,
-    searches: Annotated[
-        int | None,
-        _option("Searches from every minimum before the map may be complete. Default: 1000"),
-    ] = None,
-    quenches: Annotated[int | None, _option("Random starts quenched first. Default: 256")] = None,
-    walkers: Annotated[
-        int | None, _option("Basin-hopping walkers; 0 for none. Default: 32")
-    ] = None,
-    hops: Annotated[int | None, _option("Hops of each walker in a round. Default: 10")] = None,
-    patience: Annotated[
-        int | None,
-        _option("Rounds of hopping without a lower energy that end it. Default: 3"),
-    ] = None,
-    temperature: Annotated[
-        float | None,
-        _option("Basin-hopping temperature, in units of energy. Default: 0.8", metavar="T"),
-    ] = None,
-    climbs: Annotated[int | None, _option("Single-ended searches in a round. Default: 512")] = None,
-    pairs: Annotated[
-        int | None,
-        _option("Pairs of minima connected in a round, while there are pieces. Default: 16"),
-    ] = None,
-    lanes: Annotated[
-        int | None,
-        _option("Searches advanced at once. Default: what suits the device"),
-    ] = None,
-    workers: Annotated[
-        int | None, _option("Threads (processes, with --energy). Default: all cores")
-    ] = None,
+    system: options.System,
+    output: options.Output = None,
+    energy: options.Energy = None,
+    key: options.Key = None,
+    budget: options.Budget = None,
+    minima: options.Minima = None,
+    transition_states: options.TransitionStates = None,
+    coverage: options.Coverage = None,
+    searches: options.Searches = None,
+    quenches: options.Quenches = None,
+    walkers: options.Walkers = None,
+    hops: options.Hops = None,
+    patience: options.Patience = None,
+    temperature: options.Temperature = None,
+    climbs: options.Climbs = None,
+    pairs: options.Pairs = None,
+    lanes: options.Lanes = None,
+    workers: options.Workers = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
     traceback: Traceback = False,

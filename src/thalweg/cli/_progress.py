@@ -7,7 +7,7 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from ._values import clock, count, duration, energy, share
+from ._values import clock, count, duration, energy
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -115,8 +115,8 @@ class MapReporter:
         if progress is None:
             return ["checking the energy, first searches"]
         parts = [
-            f"{progress.minima:,} minima{_out_of(progress.completeness[0])}",
-            f"{progress.transition_states:,} transition states{_out_of(progress.completeness[1])}",
+            f"{_known(progress.completeness[0])} minima",
+            f"{_known(progress.completeness[1])} transition states",
             f"lowest {energy(progress.lowest)}",
         ]
         searches, new = self.rates()
@@ -144,10 +144,10 @@ class MapReporter:
         )
 
 
-def _out_of(estimate: "CompletenessEstimate") -> str:
-    """How many there probably are, if that can be told."""
+def _known(estimate: "CompletenessEstimate") -> str:
+    """How many are known, and of how many there probably are, if that can be told."""
+    known = f"{estimate.observed:,}"
     if not estimate.observed or not math.isfinite(estimate.total):
-        return ""
+        return known
     sign = "~" if estimate.trusted else ">"
-    total = max(round(estimate.total), estimate.observed)
-    return f" ({share(estimate.observed / total)} of {sign}{total:,})"
+    return f"{known} of {sign}{max(round(estimate.total), estimate.observed):,}"

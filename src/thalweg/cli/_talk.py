@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ._errors import CliError as CliError
+from ._values import plain
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -30,15 +33,6 @@ Traceback = Annotated[
 ]
 
 
-class CliError(Exception):
-    """Something that the user can mend, found before the library was even loaded."""
-
-    def __init__(self, message: str, hint: str | None = None):
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
-
-
 def talk(*, quiet: bool = False) -> "Console":
     """The console for talk: standard error."""
     from rich.console import Console
@@ -55,8 +49,6 @@ def data() -> "Console":
 
 def print_json(value: Any) -> None:
     """One JSON object on standard output."""
-    from ._values import plain
-
     text = json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False)
     sys.stdout.write(text + "\n")
 

@@ -4,7 +4,7 @@ import math
 import re
 from typing import Any
 
-from ._talk import CliError
+from ._errors import CliError
 
 _SECONDS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(?:\d+(?:\.\d*)?(?:min|[smhd]))+")
@@ -67,6 +67,8 @@ def share(fraction: int | float) -> str:
     """A percentage that says 100 % only of everything."""
     if fraction >= 1:
         return "100 %"
+    if 0 < fraction < 0.01:
+        return "under 1 %"
     return f"{min(100 * fraction, 99.9):.1f} %" if fraction > 0.99 else f"{100 * fraction:.0f} %"
 
 

@@ -83,6 +83,7 @@ from ._space import FlatSpace as FlatSpace
 from ._space import FreeSpace as FreeSpace
 from ._space import PeriodicSpace as PeriodicSpace
 from ._space import SphereSpace as SphereSpace
+from ._space import retract_rows as retract_rows
 from ._start import AbstractStart as AbstractStart
 from ._start import BallStart as BallStart
 from ._start import BoundsStart as BoundsStart

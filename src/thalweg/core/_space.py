@@ -13,6 +13,7 @@ import equinox as eqx
 import jax
 import jax.flatten_util
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, PyTree
 
 from ._shapes import Block, Point
@@ -186,3 +187,10 @@ class FlatSpace(AbstractSpace):
     def difference(self, x: Block, y: Block) -> Block:
         """`y - x`."""
         return y - x
+
+
+def retract_rows(
+    space: AbstractSpace, x: Float[Array | np.ndarray, "points dof"]
+) -> Float[np.ndarray, "points dof"]:
+    """`space.retract` of many points on the host, one row each."""
+    return np.asarray(space.retract(jnp.asarray(x).T)).T

@@ -16,6 +16,7 @@ from thalweg.core import (
     Outcome,
     PRNGKey,
     System,
+    retract_rows,
     solve_many,
     start_points,
 )
@@ -125,7 +126,7 @@ class BasinHopping:
             if len(who):
                 noise, uniform[who] = _draws(key, now.name[who], now.hop[who], system.space.dof)
                 moved = now.x[who] + system.length * now.step[who, None] * noise
-                lanes.feed(who, np.asarray(system.space.retract(moved.T)).T)
+                lanes.feed(who, retract_rows(system.space, moved))
 
         feed(np.arange(count))
         while lanes.busy:

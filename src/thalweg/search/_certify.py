@@ -15,6 +15,7 @@ from thalweg.core import (
     System,
     hessian,
     require_x64,
+    retract_rows,
     value_and_grad,
 )
 
@@ -91,7 +92,7 @@ def _polish(system: System, x: Float[np.ndarray, "points dof"]) -> _Spectra:
         if not going.any():
             break
         trial = np.where(going[:, None], x + _newton_step(system, grad, matrix, zero), x)
-        trial = np.asarray(system.space.retract(jnp.asarray(trial.T))).T
+        trial = retract_rows(system.space, trial)
         new = [np.asarray(a) for a in _derivatives(system, jnp.asarray(trial.T))]
         better = going & (_rms_rows(new[1]) < size)
         if not better.any():

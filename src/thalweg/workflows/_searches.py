@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from thalweg.core import PRNGKey, System, solve_many
+from thalweg.core import PRNGKey, System, retract_rows, solve_many
 from thalweg.landscape import (
     PairDistances,
     TransitionNetwork,
@@ -52,7 +52,7 @@ def displaced_starts(
     """
     low, high = (system.length * d for d in displacement)
     starts, directions = _displaced(key, jnp.asarray(items), jnp.asarray(x), low, high)
-    return Climb(np.asarray(system.space.retract(starts.T)).T, np.asarray(directions))
+    return Climb(retract_rows(system.space, starts), np.asarray(directions))
 
 
 class Links:
