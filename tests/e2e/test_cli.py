@@ -148,6 +148,15 @@ def test_export_and_import(thalweg, mapped):
     assert "copy.db exists already" in again.stderr
 
 
+def test_the_same_from_python(thalweg, mapped):
+    landscape = tw.explore(
+        tw.system("muller-brown"), thalweg.folder / "mb.db", quenches=32, walkers=0, minima=3
+    )
+    assert landscape.minima["energy"].min() == pytest.approx(-146.69951721, abs=1e-8)
+    assert tw.disconnectivity_tree(landscape.network).n_leaves == 3
+    landscape.close()
+
+
 _BAD = """
 import jax
 import jax.numpy as jnp
@@ -258,7 +267,8 @@ def test_killed_in_the_middle_and_resumed(tmp_path):
 
 @pytest.mark.slow
 def test_the_second_interrupt_ends_at_once(tmp_path):
-    process = _start(tmp_path, "map", "lj38", "--climbs", "4096", "--walkers", "256")
+    words = ["map", "lj38", "--walkers", "64", "--hops", "5000"]  # a round of many minutes
+    process = _start(tmp_path, *words)
     _read_until(process, r"transition states")
     process.send_signal(signal.SIGINT)
     _read_until(process, r"finishing the round")
@@ -268,7 +278,7 @@ def test_the_second_interrupt_ends_at_once(tmp_path):
     _, talk = process.communicate(timeout=60)
     assert time.monotonic() - began < 3.0
     assert process.returncode == 128 + signal.SIGINT
-    assert "To go on: thalweg map lj38 --climbs 4096 --walkers 256" in talk
+    assert f"To go on: thalweg {' '.join(words)}" in talk
     _store_is_sound(tmp_path / "lj38.db")
 
 

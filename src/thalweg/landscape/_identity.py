@@ -67,6 +67,8 @@ class PointIndex:
         self.symmetry = symmetry
         self.tolerance = Tolerance() if tolerance is None else tolerance
         self._length = length
+        # Unbound: binding an Equinox method takes longer than most matches.
+        self._match = type(symmetry).match
         self._energies: list[float] = []
         self._points: list[np.ndarray] = []
         self._features: list[np.ndarray] = []
@@ -115,7 +117,7 @@ class PointIndex:
             if known.size and np.max(np.abs(known - features)) > reach:
                 continue
             tol = self.tolerance.position * self._length
-            if self.symmetry.match(self._points[number], np.asarray(x), tol) is not None:
+            if self._match(self.symmetry, self._points[number], x, tol) is not None:
                 return number
         return None
 

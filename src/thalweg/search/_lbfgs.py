@@ -114,7 +114,7 @@ class LBFGS(AbstractSolver[LBFGSState]):
     max_step: float = 0.1
     memory: int = eqx.field(static=True, default=4)
     rise: float = 1e-10
-    max_steps: int = eqx.field(static=True, default=10_000)
+    max_steps: int = eqx.field(static=True, default=2_000)
 
     _shrink: float = eqx.field(static=True, default=0.25)
     _max_rejections: int = eqx.field(static=True, default=30)

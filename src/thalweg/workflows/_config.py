@@ -45,7 +45,7 @@ class MapConfig:
     temperature: float = 0.8
     climbs: int = 512
     pairs: int = 16
-    searches: int = 1000
+    searches: int = 500
     coverage: float = 0.9995
     displacement: tuple[float, float] = (0.05, 0.2)
     minima: int | None = None

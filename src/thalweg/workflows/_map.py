@@ -45,6 +45,13 @@ _STREAMS = {"minimise": 1, "hop": 2, "climb": 3, "connect": 4}
 """Each kind of round draws its random numbers from its own stream of the root key."""
 
 
+_DIGITS = 5
+"""Decimals to which energies are told apart when only their order matters."""
+
+_CLIMBS_BEFORE_BANDS = 2
+"""Rounds of climbs before each round of bands: climbs alone connect most of a landscape."""
+
+
 class StopReason(enum.Enum):
     """Why a map ended; the value is the sentence that the user reads."""
 
@@ -100,6 +107,7 @@ class _Plan:
 
     item: int = 0
     hopping: bool = True
+    climbs: int = 0
     walkers: dict[str, Any] | None = None
     stale: int = 0
     lowest: float | None = None
@@ -138,10 +146,9 @@ class _Explorer:
         if config.walkers and self.plan.hopping:
             return "hop"
         pieces = store.load_network().n_components
-        alternate = store.next_round % 2 == 1 or not config.climbs
-        if config.pairs and pieces > 1 and alternate and not self.stuck:
+        due = self.plan.climbs >= _CLIMBS_BEFORE_BANDS or not config.climbs
+        if config.pairs and pieces > 1 and due and not self.stuck:
             return "connect"
-        self.stuck = False
         return "climb" if config.climbs else None
 
     def step(self, kind: str) -> MapProgress:
@@ -198,11 +205,11 @@ class _Explorer:
 
     def _worth_keeping(self, outcome: np.ndarray, value: np.ndarray) -> np.ndarray:
         """Rows that may be among the lowest minima: a hot walk passes through very many."""
-        known = np.sort(self.store.load_network().energies)
-        keep = self.config.keep
-        level = known[keep - 1] if len(known) >= keep else np.inf
-        good = np.flatnonzero((outcome == Outcome.success) & (value <= level + 1e-6))
-        return good[np.argsort(value[good], kind="stable")][: 4 * keep]
+        sound = outcome == Outcome.success
+        pool = np.concatenate([self.store.load_network().energies, value[sound]])
+        levels = np.unique(pool.round(_DIGITS))
+        highest = levels[min(self.config.keep, len(levels)) - 1] if len(levels) else -np.inf
+        return np.flatnonzero(sound & (value.round(_DIGITS) <= highest))
 
     def _judge_hopping(self, walkers: Walkers, values: np.ndarray) -> None:
         """Hopping ends after some rounds in which the lowest energy did not fall."""
@@ -221,6 +228,8 @@ class _Explorer:
 
     def _climb(self) -> int:
         items = self._take(self.config.climbs)
+        self.plan = dataclasses.replace(self.plan, climbs=self.plan.climbs + 1)
+        self.stuck = False
         network, points = self.store.load_network(), self.store.points("minimum")
         done = np.zeros(network.n_minima, np.int64)
         for (a, b), (times, _) in self.store.attempts().items():
@@ -257,6 +266,7 @@ class _Explorer:
             ids = self.collector.saddles(self._climbs(starts), items, pairs[owner])
             np.add.at(successes, owner, ids >= 0)
         self.collector.tried(pairs, successes)
+        self.plan = dataclasses.replace(self.plan, climbs=_CLIMBS_BEFORE_BANDS - 1)
         return len(pairs)
 
     def _climbs(self, starts: Climb) -> Finished:

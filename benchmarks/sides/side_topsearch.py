@@ -1,0 +1,93 @@
+"""topsearch: a Lennard-Jones landscape with its own classes and its own example's settings."""
+
+import signal
+import time
+
+import numpy as np
+from serve import serve
+from topsearch.data.coordinates import AtomicCoordinates
+from topsearch.data.kinetic_transition_network import KineticTransitionNetwork
+from topsearch.global_optimisation.basin_hopping import BasinHopping
+from topsearch.global_optimisation.perturbations import AtomicPerturbation
+from topsearch.minimisation import lbfgs
+from topsearch.potentials.atomic import LennardJones
+from topsearch.sampling.exploration import NetworkSampling
+from topsearch.similarity.molecular_similarity import MolecularSimilarity
+from topsearch.transition_states.hybrid_eigenvector_following import HybridEigenvectorFollowing
+from topsearch.transition_states.nudged_elastic_band import NudgedElasticBand
+
+
+class OutOfTimeError(Exception):
+    """The CPU time is used up."""
+
+
+def _start(atoms: int, potential: LennardJones) -> np.ndarray:
+    """A quenched random cluster: from a raw random start the first quench is given up."""
+    while True:
+        x = np.random.uniform(-1, 1, 3 * atoms) * 0.7 * atoms ** (1 / 3)  # noqa: NPY002
+        for _ in range(20):
+            x, value, _ = lbfgs.minimise(
+                func_grad=potential.function_gradient,
+                initial_position=x,
+                bounds=[(-100.0, 100.0)] * x.size,
+                conv_crit=1e-5,
+            )
+        if value < -2.5 * atoms and np.abs(x).max() < 2.0 * atoms ** (1 / 3):
+            return x
+
+
+def _sampling(atoms: int, network: KineticTransitionNetwork) -> NetworkSampling:
+    """Objects with the settings of the example that the package's authors publish for LJ7."""
+    potential = LennardJones()
+    coords = AtomicCoordinates(["C"] * atoms, _start(atoms, potential), bond_cutoff=1.5)
+    similarity = MolecularSimilarity(distance_criterion=0.1, energy_criterion=5e-2)
+    step = AtomicPerturbation(max_displacement=0.5, max_atoms=3)
+    return NetworkSampling(
+        ktn=network,
+        coords=coords,
+        global_optimiser=BasinHopping(network, potential, similarity, step),
+        single_ended_search=HybridEigenvectorFollowing(
+            potential,
+            ts_conv_crit=1e-4,
+            ts_steps=150,
+            pushoff=0.1,
+            max_uphill_step_size=0.3,
+            positive_eigenvalue_step=0.3,
+        ),
+        double_ended_search=NudgedElasticBand(
+            potential, force_constant=50.0, image_density=10.0, max_images=20, neb_conv_crit=1e-2
+        ),
+        similarity=similarity,
+    )
+
+
+def landscape(atoms: int, seed: int, hops: int, budget: float) -> dict:
+    """Minima by basin hopping, then one cycle of connections, within CPU seconds `budget`."""
+    np.random.seed(seed)  # noqa: NPY002
+    network, began, hopping, ended = KineticTransitionNetwork(), time.process_time(), None, True
+    sampling = _sampling(atoms, network)
+
+    def stop(*_: object) -> None:
+        raise OutOfTimeError
+
+    signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, budget)
+    try:
+        sampling.get_minima(sampling.coords, hops, 1e-5, 1.0, test_valid=True)
+        hopping = time.process_time() - began
+        sampling.get_transition_states("ClosestEnumeration", 4)
+    except OutOfTimeError:
+        ended = False
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0.0)
+    return {
+        "cpu": time.process_time() - began,
+        "ended": ended,
+        "hopping": hopping,
+        "minima": network.n_minima,
+        "transition_states": network.G.number_of_edges(),
+    }
+
+
+if __name__ == "__main__":
+    serve({"landscape": landscape})
