@@ -77,7 +77,8 @@ class Side:
     def ask(self, task: str, *, patience: float = 3600.0, **arguments: Any) -> dict[str, Any]:
         """Let it do a task; its reply, with `cpu` and `wall` seconds."""
         pipes = self._process
-        assert pipes.stdin is not None and pipes.stdout is not None
+        assert pipes.stdin is not None
+        assert pipes.stdout is not None
         pipes.stdin.write(json.dumps({"task": task} | arguments) + "\n")
         pipes.stdin.flush()
         ready, _, _ = select.select([pipes.stdout], [], [], patience)

@@ -32,7 +32,7 @@ def run(*, quick: bool) -> Report:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         sides = {code: stack.enter_context(Side(code)) for code in codes}
         for which, system in enumerate(("lj38", "lj13")):
-            taken = _measure(system, which, contestants, sides, folder, quick)
+            taken = _measure(system, which, contestants, sides, folder, quick=quick)
             _rows(report, system, taken)
     report.notes.append("ratios are medians over rounds of figures taken side by side")
     report.notes.append("SciPy and ASE test the largest component, the others the mean square")
@@ -40,7 +40,7 @@ def run(*, quick: bool) -> Report:
 
 
 def _measure(
-    system: str, which: int, contestants: list, sides: dict[str, Side], folder: Path, quick: bool
+    system: str, which: int, contestants: list, sides: dict[str, Side], folder: Path, *, quick: bool
 ) -> dict[str, list[dict[str, Any]]]:
     """Replies by contestant, one a round; the first, which compiles, is not counted."""
     path, rounds = str(folder / f"{system}.npy"), 1 if quick else 5

@@ -1,67 +1,67 @@
-"""Map argon clusters with ASE's Lennard-Jones calculator instead of our own energy.
+"""Map a cluster whose energy and forces come from ASE: argon, by ASE's Lennard-Jones calculator.
 
-The numbers of stationary points of five and six Lennard-Jones atoms are known, so another code's
-energies and forces must lead to them. `SMOKE=1` does five atoms only.
+The stationary points of a few Lennard-Jones atoms are known, so another code's energies and forces
+must lead to them. Any other calculator is used in the same way. Writes a store and a figure for
+each size; `SMOKE=1` does four atoms only.
 """
 
 import os
 from pathlib import Path
 
 import ase
+import jax
+import matplotlib as mpl
 import numpy as np
 from ase.calculators.lj import LennardJones
 
 import thalweg as tw
 
-EPSILON, SIGMA = 0.0104, 3.40  # eV and Å: argon
-KNOWN = {5: (1, 2, -9.103852), 6: (2, 3, -12.712062)}  # minima, transition states, lowest energy
 SMOKE = bool(os.environ.get("SMOKE"))
 
-
-def argon(count):
-    """Argon atoms with a calculator, placed at random."""
-    points = np.asarray(tw.BallStart(count, 1.2 * SIGMA)(tw_key(count))).reshape(-1, 3)
-    return ase.Atoms("Ar" * count, positions=points)
-
-
-def tw_key(seed):
-    """A JAX random key."""
-    import jax
-
-    return jax.random.key(seed)
+EPSILON, SIGMA = 0.0104, 3.40  # eV and Å, about those of argon
+KNOWN = {4: (1, 1, -6.0), 5: (1, 2, -9.103852)}  # minima, transition states, lowest energy / ε
 
 
 def calculator():
-    """ASE's Lennard-Jones energy without a cutoff that an atom could cross."""
+    """ASE's Lennard-Jones energy, with a cutoff so far out that no atom crosses it."""
     return LennardJones(epsilon=EPSILON, sigma=SIGMA, rc=100 * SIGMA, ro=99 * SIGMA)
+
+
+def argon(count):
+    """Some argon atoms, anywhere near each other."""
+    points = tw.BallStart(count, SIGMA)(jax.random.key(count))
+    return ase.Atoms(f"Ar{count}", positions=np.asarray(points).reshape(-1, 3))
 
 
 def main():
     """Map, check and draw."""
     tw.enable_float64()
-    for count in [5] if SMOKE else [5, 6]:
-        minima, transition_states, lowest = KNOWN[count]
-        system = tw.system_from_ase(argon(count), calculator)
+    mpl.use("agg")
+    for count in [4] if SMOKE else [4, 5]:
+        n_minima, n_transition_states, lowest = KNOWN[count]
         store = Path(f"ar{count}.db")
         store.unlink(missing_ok=True)
         landscape = tw.explore(
-            system,
+            tw.system_from_ase(argon(count), calculator),
             store,
             key=0,
-            budget=300.0,
-            quenches=8,
-            walkers=0,
-            climbs=16,
-            minima=minima,
-            transition_states=transition_states,
+            quenches=4,
+            walkers=0,  # hopping's temperature would be 0.8 eV here
+            climbs=8,
+            lanes=8,  # a lane without work costs a call as well
             workers=1,
-            report=lambda p: print(p.kind, p.minima, p.transition_states, p.seconds, p.failures)
+            minima=n_minima,
+            transition_states=n_transition_states,
+            budget=300.0,
         )
-        print(landscape.transition_states)
         network = landscape.network
-        assert (network.n_minima, network.n_transition_states) == (minima, transition_states)
+        print(landscape.minima)
+        print(landscape.transition_states)
+        assert (network.n_minima, network.n_transition_states) == (n_minima, n_transition_states)
         assert abs(network.energies.min() / EPSILON - lowest) < 1e-6
-        landscape.close()
+        axes = tw.plot_tree(tw.disconnectivity_tree(network), labels=1, energy_label="Energy / eV")
+        tw.save_figure(axes.figure, f"ar{count}.png")
+        print(f"{count} atoms: {n_minima} and {n_transition_states}, as known; see ar{count}.png")
 
 
 if __name__ == "__main__":

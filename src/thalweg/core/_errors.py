@@ -68,6 +68,5 @@ def require_x64() -> None:
     if not jax.config.read("jax_enable_x64"):
         raise PrecisionError(
             "stationary points need float64, and JAX is in float32 mode",
-            "call jax.config.update('jax_enable_x64', True) before any array is made, "
-            "or set JAX_ENABLE_X64=1",
+            "call thalweg.enable_float64() before any array is made, or set JAX_ENABLE_X64=1",
         )

@@ -8,6 +8,7 @@ the point's energy is NaN, and the message is kept in `HostEnergy.failures`.
 import collections
 import concurrent.futures
 import multiprocessing
+import signal
 import threading
 import weakref
 from collections.abc import Callable
@@ -181,6 +182,8 @@ _worker_function: Callable | None = None
 
 
 def _start_worker(function: Callable) -> None:
+    # Ctrl-C in a terminal reaches every process; the parent decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     global _worker_function
     _worker_function = function
 

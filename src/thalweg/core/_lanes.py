@@ -10,7 +10,8 @@ loops and the vector work of a solver run at full SIMD width on a CPU and coales
 a solver that uses only broadcasting arithmetic and sums over its leading axis is written once for
 a single point and runs unchanged on a block.
 
-An item's result depends on its start alone, not on the lane, the block or the company it had.
+An item's result depends on its start alone, not on the lane or the company it had. Blocks of
+another width are another compiled program, whose sums may round differently in the last digit.
 """
 
 import abc
