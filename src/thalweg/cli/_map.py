@@ -94,8 +94,10 @@ def _resolve(text: str, energy: str | None, wishes: dict[str, Any]) -> tuple["Ma
     """The config and the system, everything that was not given at its default."""
     from thalweg.workflows import MapConfig
 
-    config = MapConfig(**{name: wish for name, wish in wishes.items() if wish is not None})
-    found = find_system(text, energy, config.workers)
+    given = {name: wish for name, wish in wishes.items() if wish is not None}
+    # Checked before the system is built, which may take long.
+    found = find_system(text, energy, MapConfig(**given).workers)
+    config = MapConfig.suited_to(found, **given)
     if is_structure(text):
         # The calculator's processes are the workers; threads would only wait for each other.
         config = dataclasses.replace(config, workers=1)

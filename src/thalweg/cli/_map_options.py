@@ -1,4 +1,4 @@
-"""What `thalweg map` can be told; the defaults are those of `MapConfig`."""
+"""What `thalweg map` can be told; the defaults are those of `MapConfig.suited_to`."""
 
 from typing import Annotated, Any
 
@@ -59,23 +59,33 @@ Coverage = Annotated[
 ]
 Searches = Annotated[
     int | None,
-    _option("Searches from every minimum before the map may be complete. Default: 1000"),
+    _option(
+        "Searches from every minimum before the map may be complete. Default: suits the system"
+    ),
 ]
 
 # How hard to look
 
-Quenches = Annotated[int | None, _option("Random starts quenched first. Default: 256")]
-Walkers = Annotated[int | None, _option("Basin-hopping walkers; 0 for none. Default: 32")]
-Hops = Annotated[int | None, _option("Hops of each walker in a round. Default: 10")]
+Quenches = Annotated[int | None, _option("Random starts quenched first. Default: suits the system")]
+Walkers = Annotated[
+    int | None, _option("Basin-hopping walkers; 0 for none. Default: suits the system")
+]
+Hops = Annotated[int | None, _option("Hops of each walker in a round. Default: suits the system")]
 Patience = Annotated[
-    int | None, _option("Rounds of hopping without a lower energy that end it. Default: 3")
+    int | None,
+    _option("Rounds of hopping without a lower energy that end it. Default: suits the system"),
 ]
 Temperature = Annotated[
     float | None, _option("Basin-hopping temperature, in units of energy. Default: 0.8", "T")
 ]
-Climbs = Annotated[int | None, _option("Single-ended searches in a round. Default: 512")]
+Climbs = Annotated[
+    int | None, _option("Single-ended searches in a round. Default: suits the system")
+]
 Pairs = Annotated[
-    int | None, _option("Pairs of minima connected in a round, while there are pieces. Default: 16")
+    int | None,
+    _option(
+        "Pairs of minima connected in a round, while there are pieces. Default: suits the system"
+    ),
 ]
 
 # With what

@@ -5,14 +5,17 @@ import importlib.metadata
 import platform
 from typing import Any
 
-from thalweg.core import ArgumentError
+from thalweg.core import ArgumentError, System
+
+_FEW, _MANY = 3, 60
+"""Coordinates up to which random starts find every minimum, and from which hopping is hard."""
 
 _RECORDED = ("thalweg", "jax", "jaxlib", "equinox", "numpy", "scipy", "numba", "sqlalchemy")
 
 
 @dataclasses.dataclass(frozen=True)
 class MapConfig:
-    """What a map should do. The defaults suit clusters of up to some forty atoms.
+    """What a map should do. The defaults suit small clusters; `suited_to` knows better.
 
     Attributes:
         key: Seed of the root random key.
@@ -71,6 +74,24 @@ class MapConfig:
         for is_wrong, name, expected in wrong:
             if is_wrong:
                 raise ArgumentError(f"{name}={getattr(self, name)!r}: expected {expected}")
+
+    @classmethod
+    def suited_to(cls, system: System, **wishes: Any) -> "MapConfig":
+        """The defaults for a system, and the wishes on top of them.
+
+        Energies that are evaluated outside compiled code get small rounds; large systems get more
+        walkers, with more patience; a handful of coordinates needs none.
+        """
+        dof = system.space.dof
+        if not system.energy.exact_derivatives:
+            fitting = {"quenches": 32, "walkers": 0, "climbs": 32, "pairs": 4, "searches": 50}
+        elif dof <= _FEW:
+            fitting = {"quenches": 64, "walkers": 0, "searches": 200}
+        elif dof >= _MANY:
+            fitting = {"walkers": 64, "hops": 20, "patience": 5}
+        else:
+            fitting = {}
+        return cls(**{**fitting, **wishes})
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""

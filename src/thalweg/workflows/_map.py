@@ -358,7 +358,7 @@ def explore(
     Args:
         system: What to map.
         store: File name or SQLAlchemy URL. An existing store of the same system is continued.
-        config: All wishes at once.
+        config: All wishes at once; by default `MapConfig.suited_to(system)`.
         report: Called after every committed round.
         interrupted: Asked after every round whether to stop.
         wishes: Fields of `MapConfig`, instead of `config`: `explore(s, "x.db", key=1, budget=60)`.
@@ -371,7 +371,10 @@ def explore(
         StoreMismatchError: if the store belongs to another system.
     """
     require_x64()
-    config = MapConfig(**wishes) if config is None else dataclasses.replace(config, **wishes)
+    if config is None:
+        config = MapConfig.suited_to(system, **wishes)
+    else:
+        config = dataclasses.replace(config, **wishes)
     check_energy(system)
     opened = Store.open(store, store_header(system))
     opened.begin_run(config.to_dict(), versions(), str(config.key))
