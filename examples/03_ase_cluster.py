@@ -45,10 +45,10 @@ def main():
             tw.system_from_ase(argon(count), calculator),
             store,
             key=0,
-            quenches=4,
+            quenches=2,
             walkers=0,  # hopping's temperature would be 0.8 eV here
-            climbs=8,
-            lanes=8,  # a lane without work costs a call as well
+            climbs=4,
+            lanes=4,  # a lane without work costs a call as well
             workers=1,
             minima=n_minima,
             transition_states=n_transition_states,

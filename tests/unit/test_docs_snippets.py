@@ -47,11 +47,15 @@ def _python_pages():
 def test_python_runs(page, tmp_path, monkeypatch):
     pytest.importorskip("ase")
     monkeypatch.chdir(tmp_path)
+    if page.name == "add-an-energy.md":
+        # Compiling its pair function takes half a minute; `tests/unit/energies` compiles others.
+        monkeypatch.setenv("THALWEG_KERNELS", "jax")
     # A page's reader has the usual promotion of types.
     with jax.numpy_dtype_promotion("standard"):
         namespace = {"__name__": "__docs__"}
+        # A name that is no file: compiled pair functions of a page are not kept on disk.
         for block in _blocks(page, "python"):
-            exec(compile(block, str(page), "exec"), namespace)
+            exec(compile(block, f"<{page.name}>", "exec"), namespace)
 
 
 def _command_lines():

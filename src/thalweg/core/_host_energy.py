@@ -168,7 +168,9 @@ def _evaluate(function: Callable, x: np.ndarray) -> tuple[float, np.ndarray]:
 
 
 def _guarded(function: Callable, x: np.ndarray) -> tuple[float, np.ndarray, str]:
-    """One call whose failure is a message."""
+    """One call whose failure is a message; an idle lane, at NaN, is no call at all."""
+    if np.any(np.isnan(x)):
+        return np.nan, np.full_like(x, np.nan), ""
     try:
         value, grad = _evaluate(function, x)
     except Exception as error:

@@ -149,6 +149,15 @@ def _select(mask: Bool[Array, "*lanes"], new: PyTree, old: PyTree) -> PyTree:
     return jax.tree.map(pick, new, old)
 
 
+def _nowhere(state: AbstractState) -> AbstractState:
+    """The state with NaN in place of every number."""
+
+    def blank(a: Array) -> Array:
+        return jnp.full_like(a, jnp.nan) if jnp.issubdtype(a.dtype, jnp.floating) else a
+
+    return jax.tree.map(blank, state)
+
+
 def _fresh(system: System, solver: AbstractSolver, start: PyTree) -> _Carry:
     state = solver.init(system, start)
     steps = jnp.zeros(state.value.shape, jnp.int32)
@@ -172,6 +181,9 @@ def _advance(system: System, solver: AbstractSolver, carry: _Carry, count: int) 
         status = jnp.where(running, now, carry.status)
         ended = running & (now != RUNNING)
         result = _select(ended, _result(solver, state, steps, status), carry.result)
+        if not system.energy.exact_derivatives:
+            # Evaluations on the host are dear: an ended lane moves to NaN, where none is made.
+            state = _select(status != RUNNING, _nowhere(state), state)
         return done + 1, _Carry(state, steps, status, result)
 
     return jax.lax.while_loop(go_on, body, (jnp.zeros((), jnp.int32), carry))[1]
@@ -299,6 +311,8 @@ class Lanes:
             idle = _fresh(self.system, self.solver, start)
             done = jnp.full((self.width,), int(Outcome.success), jnp.int32)
             idle = eqx.tree_at(lambda c: c.status, idle, done)
+            if not self.system.energy.exact_derivatives:
+                idle = eqx.tree_at(lambda c: c.state, idle, _nowhere(idle.state))
             carry = jax.tree.map(jnp.copy, idle)  # donated: no buffer may appear twice
             lock = _FIRST_DISPATCH
         with lock:

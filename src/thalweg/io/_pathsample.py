@@ -141,6 +141,8 @@ def _points(path: Path, count: int) -> Float[np.ndarray, "n dof"] | None:
     if not path.is_file():
         return None
     flat = np.fromfile(path)
+    if count == 0 and not len(flat):
+        return None
     if count == 0 or len(flat) % count:
         raise ArgumentError(
             f"{path} holds {len(flat)} numbers, which is no multiple of {count} points",

@@ -149,9 +149,11 @@ def certify_many(
     """
     require_x64()
     out: list[Certified] = []
-    for first in range(0, len(x), _CHUNK):
-        chunk = x[first : first + _CHUNK]
-        padded = np.concatenate([chunk, np.repeat(chunk[-1:], _CHUNK - len(chunk), axis=0)])
+    # Padding is free in compiled code, and dear where every evaluation is a call on the host.
+    size = _CHUNK if system.energy.exact_derivatives else 1
+    for first in range(0, len(x), size):
+        chunk = x[first : first + size]
+        padded = np.concatenate([chunk, np.repeat(chunk[-1:], size - len(chunk), axis=0)])
         found = _polish(system, padded)
         out.extend(_verdict(system, index, tol, found, k) for k in range(len(chunk)))
     return out

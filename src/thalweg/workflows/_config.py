@@ -39,7 +39,7 @@ class MapConfig:
     """
 
     key: int = 0
-    budget: float | None = None
+    budget: float | int | None = None
     quenches: int = 256
     walkers: int = 32
     hops: int = 10
