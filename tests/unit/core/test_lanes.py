@@ -85,7 +85,7 @@ def _quadratic(x):
     ],
 )
 def test_every_end_has_a_name(solver, energy, start, expected):
-    system = System(energy, space=FreeSpace((2,), extent=100.0), length=1.0, floor=-1e6)
+    system = System(energy, space=FreeSpace((2,), extent=10.0), length=1.0, floor=-1e4)
     finished = solve_many(system, solver, np.array([start]))
     assert Outcome(int(finished.outcome[0])) is expected
 

@@ -22,8 +22,8 @@ def minima():
 
 def _image(x, seed):
     order, turn, shift = jax.random.split(jax.random.key(seed), 3)
-    points = np.asarray(jax.random.permutation(order, x.reshape(-1, 3)))
-    rotation = Rotation.from_quat(np.asarray(jax.random.normal(turn, (4,))))
+    points = np.array(jax.random.permutation(order, x.reshape(-1, 3)))
+    rotation = Rotation.from_quat(np.array(jax.random.normal(turn, (4,))))
     sign = 1.0 if seed % 2 else -1.0
     return (sign * rotation.apply(points) + np.asarray(jax.random.normal(shift, (3,)))).reshape(-1)
 

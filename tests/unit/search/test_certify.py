@@ -91,5 +91,5 @@ def test_failure_raises_only_on_request():
 
 def test_single_precision_is_refused(monkeypatch):
     monkeypatch.setattr("jax.config.read", lambda name: False)
-    with pytest.raises(PrecisionError, match="jax_enable_x64"):
+    with pytest.raises(PrecisionError, match="enable_float64"):
         certify_many(catalogue("lj3"), np.zeros((1, 9)), index=0)
