@@ -82,7 +82,7 @@ def _polish(system: System, x: Float[np.ndarray, "points dof"]) -> _Spectra:
     """Newton steps in the complement of the symmetry's zero modes, then the spectrum.
 
     Derivatives come from the device in one compiled call; the small dense linear algebra is done
-    on the host, where LAPACK may run in several threads at once.
+    on the host, by LAPACK.
     """
     now = [np.asarray(a) for a in _derivatives(system, jnp.asarray(x.T))]
     for _ in range(_NEWTON_STEPS):
