@@ -18,10 +18,19 @@ def _energies(result):
 
 
 def test_the_same_points_from_any_number_of_lanes(tmp_path):
-    """Same key, other width and thread count: the same landscape."""
+    """Same key, other width and thread count: the same landscape, to the last bit."""
     lj8 = catalogue("lj8")
-    wide = explore(lj8, tmp_path / "a.db", transition_states=30, lanes=64, workers=1, **SHORT)
-    narrow = explore(lj8, tmp_path / "b.db", transition_states=30, lanes=32, workers=2, **SHORT)
+    one = explore(lj8, tmp_path / "a.db", transition_states=30, lanes=64, workers=1, **SHORT)
+    other = explore(lj8, tmp_path / "b.db", transition_states=30, lanes=192, workers=2, **SHORT)
+    for few, many in zip(_energies(one), _energies(other), strict=True):
+        np.testing.assert_array_equal(few, many)
+
+
+def test_the_same_complete_landscape_from_less_than_a_block_of_lanes(tmp_path):
+    """Narrow lanes are another program: no same bits, but the same points of LJ7."""
+    lj7 = catalogue("lj7")
+    wide = explore(lj7, tmp_path / "a.db", transition_states=12, **SHORT)
+    narrow = explore(lj7, tmp_path / "b.db", transition_states=12, lanes=24, **SHORT)
     for one, other in zip(_energies(wide), _energies(narrow), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-9)
 

@@ -10,8 +10,10 @@ loops and the vector work of a solver run at full SIMD width on a CPU and coales
 a solver that uses only broadcasting arithmetic and sums over its leading axis is written once for
 a single point and runs unchanged on a block.
 
-An item's result depends on its start alone, not on the lane or the company it had. Blocks of
-another width are another compiled program, whose sums may round differently in the last digit.
+An item's result depends on its start alone, not on the lane or the company it had. A compiler may
+order the sums of a block of another width differently, so an engine of many lanes is made of blocks
+of one width (`block_width`): to the last bit, results are the same for every number of blocks.
+Fewer lanes than one block are a program of their own, which may differ in the last digit.
 """
 
 import abc
@@ -212,8 +214,8 @@ def _solve_one(system: System, solver: AbstractSolver, start: PyTree) -> Finishe
     return _advance(system, solver, carry, solver.max_steps).result
 
 
-def default_width() -> int:
-    """Lanes that suit the device: a block that stays in cache on a CPU, many on a GPU."""
+def block_width() -> int:
+    """Lanes of one compiled block: few enough to stay in cache on a CPU, many on a GPU."""
     return 64 if jax.default_backend() == "cpu" else 2048
 
 
@@ -240,16 +242,20 @@ class Lanes:
         Args:
             system: What is solved on.
             solver: The iteration.
-            width: Number of lanes; results do not depend on it.
+            width: Number of lanes, one block by default; rounded up to whole blocks if it is
+                more than one.
         """
         require_x64()
         self.system = system
         self.solver = _traced(solver)
-        self.width = default_width() if width is None else int(width)
+        one_block = block_width()
+        wished = one_block if width is None else int(width)
+        count = -(-wished // one_block)
+        self.width = count * min(wished, one_block)
         self.lane_steps = 0
         self._queue = _Queue()
-        self._lane_ids = np.full(self.width, -1, np.int64)
-        self._carry: _Carry | None = None
+        self._lane_ids = np.full((count, self.width // count), -1, np.int64)
+        self._carries: list[_Carry | None] = [None] * count
 
     def feed(self, ids: np.ndarray, starts: PyTree) -> None:
         """Append items.
@@ -274,51 +280,62 @@ class Lanes:
         return bool(self._queue.ids) or bool(np.any(self._lane_ids >= 0))
 
     def poll(self) -> tuple[np.ndarray, Finished]:
-        """Fill free lanes, advance one block, and return the ids and results that ended in it."""
-        refill = np.zeros(self.width, bool)
-        free = np.flatnonzero(self._lane_ids < 0)[: len(self._queue.ids)]
-        take = len(free)
-        starts = self._queue.starts[:take]
-        self._lane_ids[free] = self._queue.ids[:take]
-        del self._queue.starts[:take], self._queue.ids[:take]
-        refill[free] = True
-        if self._carry is None and not take:
+        """Fill free lanes, advance every block, and return the ids and results that ended."""
+        if self._carries[0] is None and not self._queue.ids:
             raise ValueError("poll() on an engine that was never fed")
-        self._dispatch(refill, free, starts)
-        assert self._carry is not None
-        status = np.asarray(self._carry.status)
-        ended = np.flatnonzero((status != RUNNING) & (self._lane_ids >= 0))
-        ids = self._lane_ids[ended].copy()
-        self._lane_ids[ended] = -1
-        rows = jax.tree.map(lambda a: _rows(np.asarray(a), ended), self._carry.result)
+        moved = [block for block in range(len(self._carries)) if self._dispatch(block)]
+        parts = [self._collect(block) for block in moved]
+        ids = np.concatenate([ids for ids, _ in parts])
+        rows = jax.tree.map(lambda *a: np.concatenate(a), *[rows for _, rows in parts])
         self.lane_steps += int(rows.steps.sum())
         return ids, rows
 
-    def _dispatch(self, refill: np.ndarray, free: np.ndarray, starts: list[PyTree]) -> None:
+    def _collect(self, block: int) -> tuple[np.ndarray, Finished]:
+        """What ended in a block; its lanes are free again."""
+        carry, lane_ids = self._carries[block], self._lane_ids[block]
+        assert carry is not None
+        status = np.asarray(carry.status)
+        ended = np.flatnonzero((status != RUNNING) & (lane_ids >= 0))
+        ids = lane_ids[ended].copy()
+        lane_ids[ended] = -1
+        return ids, jax.tree.map(lambda a: _rows(np.asarray(a), ended), carry.result)
+
+    def _dispatch(self, block: int) -> bool:
+        """Fill the free lanes of a block and set it going; whether there was anything to do."""
+        lane_ids, carry = self._lane_ids[block], self._carries[block]
+        free = np.flatnonzero(lane_ids < 0)[: len(self._queue.ids)]
+        starts = self._queue.starts[: len(free)]
+        lane_ids[free] = self._queue.ids[: len(free)]
+        del self._queue.starts[: len(free)], self._queue.ids[: len(free)]
+        if not np.any(lane_ids >= 0) and (block or carry is None):
+            return False
         if starts:
             self._template = starts[0]
+        refill = np.zeros(len(lane_ids), bool)
+        refill[free] = True
 
         def column(template: np.ndarray, *rows: np.ndarray) -> np.ndarray:
-            block = np.repeat(template[..., None], self.width, axis=-1)
+            filled = np.repeat(template[..., None], len(lane_ids), axis=-1)
             if rows:
-                block[..., free] = np.stack(rows, axis=-1)
-            return block
+                filled[..., free] = np.stack(rows, axis=-1)
+            return filled
 
         start = jax.tree.map(column, self._template, *starts)
         start = jax.tree.map(jnp.asarray, start)
-        carry, lock = self._carry, contextlib.nullcontext()
+        lock = contextlib.nullcontext()
         if carry is None:
             idle = _fresh(self.system, self.solver, start)
-            done = jnp.full((self.width,), int(Outcome.success), jnp.int32)
+            done = jnp.full(lane_ids.shape, int(Outcome.success), jnp.int32)
             idle = eqx.tree_at(lambda c: c.status, idle, done)
             if not self.system.energy.exact_derivatives:
                 idle = eqx.tree_at(lambda c: c.state, idle, _nowhere(idle.state))
             carry = jax.tree.map(jnp.copy, idle)  # donated: no buffer may appear twice
             lock = _FIRST_DISPATCH
         with lock:
-            self._carry = _refill_and_advance(
+            self._carries[block] = _refill_and_advance(
                 (self.system, self.solver), carry, jnp.asarray(refill), start
             )
+        return True
 
 
 def _rows(array: np.ndarray, lanes: np.ndarray) -> np.ndarray:
