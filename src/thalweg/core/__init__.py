@@ -17,6 +17,7 @@ Energies are seen through `value_and_grad`, `hvp` and `hessian` only. Points are
 points carry *lanes* as trailing axes.
 """
 
+from ._blas import serial_blas as serial_blas
 from ._certificate import Certificate as Certificate
 from ._check_energy import check_energy as check_energy
 from ._dynamics import AbstractDynamics as AbstractDynamics

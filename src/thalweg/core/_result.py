@@ -27,7 +27,6 @@ class Outcome(enum.IntEnum):
     unexplained_zero_modes = 8
     no_downhill_path = 9
     fell_back = 10
-    interrupted = 11
 
     @property
     def message(self) -> str:
@@ -37,7 +36,9 @@ class Outcome(enum.IntEnum):
 
 _MESSAGES = {
     Outcome.success: "converged",
-    Outcome.max_steps: "the step limit was reached; raise `max_steps` or loosen `tol`",
+    Outcome.max_steps: (
+        "the step limit was reached; a solver with more `max_steps` or a looser `tol` may get there"
+    ),
     Outcome.nonfinite: (
         "the energy or its gradient became NaN or infinite; start closer to a sensible "
         "geometry or lower `max_step`"
@@ -63,7 +64,6 @@ _MESSAGES = {
     ),
     Outcome.no_downhill_path: "a quench from one side of the transition state failed",
     Outcome.fell_back: "the climb slid back to an extremum of another index",
-    Outcome.interrupted: "interrupted before it ended",
 }
 
 

@@ -134,10 +134,20 @@ def _require_ase() -> None:
 
 
 def _bond_length(atoms: Any) -> float:
-    """Twice the mean covalent radius, in Å."""
+    """The scale of lengths, in Å: the median distance to the nearest neighbour.
+
+    Where the given geometry is no guide (one atom, atoms on top of each other or far apart), twice
+    the mean covalent radius.
+    """
     from ase.data import covalent_radii
 
-    return 2.0 * float(np.mean(covalent_radii[atoms.get_atomic_numbers()]))
+    expected = 2.0 * float(np.mean(covalent_radii[atoms.get_atomic_numbers()]))
+    if len(atoms) < 2:
+        return expected
+    distances = atoms.get_all_distances(mic=bool(atoms.pbc.any()))
+    np.fill_diagonal(distances, np.inf)
+    found = float(np.median(distances.min(axis=1)))
+    return found if expected / 3.0 < found < 3.0 * expected else expected
 
 
 def _space_and_symmetry(

@@ -166,9 +166,10 @@ class Collector:
         of_kind = self._minima if index == 0 else self._saddles
         classes, _ = of_kind.group(finished.value[fresh], finished.x[fresh])
         first = fresh[np.unique(classes, return_index=True)[1]]
-        # Not spread: LAPACK has threads of its own, and two callers at once stand in its way.
-        certified = certify_many(self.system, finished.x[first], index)
-        return classes, certified, items[first]
+        certified = self._spread(
+            lambda x: np.array(certify_many(self.system, x, index), object), finished.x[first]
+        )
+        return classes, list(certified), items[first]
 
     def _new_minimum(self, point: Certified, item: int) -> int:
         """Number of a certified minimum (it may turn out to be known), or -1."""

@@ -55,6 +55,7 @@ class PairDistances:
         self.features = np.asarray(features, float)
         self._exact = exact
         self._known: dict[tuple[int, int], float] = {}
+        self._sorted = (np.zeros(0, int), np.zeros(0))
         self._ratios: list[float] = []
         self._tree: KDTree | None = None
 
@@ -73,10 +74,28 @@ class PairDistances:
         gaps = self.features[pairs[:, 0]] - self.features[pairs[:, 1]]
         ratio = float(np.quantile(self._ratios, 0.1)) if self._ratios else 1.0
         values = ratio * np.linalg.norm(gaps, axis=1)
-        if self._known:
-            for row, (i, j) in enumerate(np.sort(pairs, axis=1).tolist()):
-                values[row] = self._known.get((i, j), values[row])
+        known, row = self._find(pairs)
+        values[known] = self._table()[1][row]
         return values
+
+    def _table(self) -> tuple[Int[np.ndarray, " known"], Float[np.ndarray, " known"]]:
+        """Names of the aligned pairs in ascending order, and their distances."""
+        if len(self._sorted[0]) != len(self._known):
+            pairs = np.array(list(self._known), int).reshape(-1, 2)
+            names, values = _pair_names(pairs), np.fromiter(self._known.values(), float)
+            order = np.argsort(names)
+            self._sorted = names[order], values[order]
+        return self._sorted
+
+    def _find(self, pairs: Pairs) -> tuple[Bool[np.ndarray, " pairs"], Int[np.ndarray, " found"]]:
+        """Which pairs are aligned, and the rows of the table that hold them."""
+        names, _ = self._table()
+        wanted = _pair_names(pairs)
+        if not len(names):
+            return np.zeros(len(pairs), bool), np.zeros(0, int)
+        row = np.minimum(np.searchsorted(names, wanted), len(names) - 1)
+        found = names[row] == wanted
+        return found, row[found]
 
     def aligned(self, pairs: Pairs) -> Float[np.ndarray, " pairs"]:
         """Aligned distances; each pair is computed once."""
@@ -92,7 +111,7 @@ class PairDistances:
 
     def is_aligned(self, pairs: Pairs) -> Bool[np.ndarray, " pairs"]:
         """Whether the aligned distance of each pair is known."""
-        return np.asarray([tuple(row) in self._known for row in np.sort(pairs).tolist()], bool)
+        return self._find(pairs)[0]
 
     def neighbours(self, count: int) -> Pairs:
         """Every minimum with its `count` nearest others, each pair once, `i < j`."""
@@ -129,17 +148,21 @@ def single_ended(
     searches: Int[np.ndarray, " minima"],
     budget: int,
     weights: PerMinimum | None = None,
+    *,
+    burst: int = 1,
 ) -> Int[np.ndarray, " budget"]:
     """The minima to climb from next, in order of service.
 
-    Fair queueing: the next search goes to the minimum with the fewest searches for its weight,
-    the lowest in energy first.
+    Fair queueing: the next search goes to the minimum with the fewest bursts of searches for its
+    weight, the lowest in energy first. Where there are more minima than can ever be searched,
+    bursts keep the work at the bottom of the landscape.
 
     Args:
         energies: Energies of the minima.
         searches: Searches that each has had.
         budget: Number of searches to hand out.
         weights: Shares, positive; equal by default. See `discovery_weights`.
+        burst: Searches that a minimum is given one after another.
 
     Returns:
         A position for each search; a minimum may come several times.
@@ -150,16 +173,17 @@ def single_ended(
     if not np.all(weights > 0):
         raise ArgumentError("single_ended: every weight must be positive")
     rank = np.argsort(np.argsort(energies, kind="stable"), kind="stable")
-    heap = [
-        ((done + 1) / weight, int(order), position, int(done) + 1)
-        for position, (done, weight, order) in enumerate(zip(searches, weights, rank, strict=True))
-    ]
+
+    def turn(position: int, done: int) -> tuple[float, int, int, int]:
+        return (done // burst + 1) / weights[position], int(rank[position]), position, done
+
+    heap = [turn(position, done) for position, done in enumerate(searches.tolist())]
     heapq.heapify(heap)
     plan = []
     for _ in range(budget):
-        _, order, position, done = heap[0]
+        _, _, position, done = heap[0]
         plan.append(position)
-        heapq.heapreplace(heap, ((done + 1) / weights[position], order, position, done + 1))
+        heapq.heapreplace(heap, turn(position, done + 1))
     return np.asarray(plan)
 
 
@@ -347,15 +371,17 @@ def _candidates(
     return pairs[components[pairs[:, 0]] != components[pairs[:, 1]]]
 
 
+def _pair_names(pairs: Pairs) -> Int[np.ndarray, " pairs"]:
+    """One number for each unordered pair."""
+    return pairs.min(axis=1, initial=2**31) * 2**31 + pairs.max(axis=1, initial=0)
+
+
 def _trials(pairs: Pairs, tried: Trials) -> Int[np.ndarray, " pairs"]:
     """How often each pair occurs, in either order, among those tried."""
     if not len(tried) or not len(pairs):
         return np.zeros(len(pairs), int)
-    base = int(max(pairs.max(), tried.max())) + 1
-    low_high = np.sort(np.asarray(tried, int), axis=1)
-    names, counts = np.unique(low_high[:, 0] * base + low_high[:, 1], return_counts=True)
-    low_high = np.sort(pairs, axis=1)
-    wanted = low_high[:, 0] * base + low_high[:, 1]
+    names, counts = np.unique(_pair_names(np.asarray(tried, int)), return_counts=True)
+    wanted = _pair_names(pairs)
     slot = np.minimum(np.searchsorted(names, wanted), len(names) - 1)
     return np.where(names[slot] == wanted, counts[slot], 0)
 

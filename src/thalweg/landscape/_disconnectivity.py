@@ -6,7 +6,7 @@ Sources: Becker & Karplus, J. Chem. Phys. 106, 1495 (1997); Wales, Miller & Wals
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, SupportsIndex
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -60,14 +60,14 @@ class DisconnectivityTree:
         """Nodes without a parent: one for each component."""
         return np.flatnonzero(self.parent < 0)
 
-    def ancestors(self, node: int) -> list[int]:
+    def ancestors(self, node: SupportsIndex) -> list[int]:
         """The nodes from `node` (included) up to its root."""
-        chain = [node]
+        chain = [int(node)]
         while self.parent[chain[-1]] >= 0:
             chain.append(int(self.parent[chain[-1]]))
         return chain
 
-    def join(self, a: int, b: int) -> float:
+    def join(self, a: SupportsIndex, b: SupportsIndex) -> float:
         """Height at which two leaves become one superbasin; infinity if they never do.
 
         Args:

@@ -16,6 +16,7 @@ from thalweg.core import (
     hessian,
     require_x64,
     retract_rows,
+    serial_blas,
     value_and_grad,
 )
 
@@ -82,7 +83,7 @@ def _polish(system: System, x: Float[np.ndarray, "points dof"]) -> _Spectra:
     """Newton steps in the complement of the symmetry's zero modes, then the spectrum.
 
     Derivatives come from the device in one compiled call; the small dense linear algebra is done
-    on the host, by LAPACK.
+    on the host, by LAPACK, outside the interpreter's lock.
     """
     now = [np.asarray(a) for a in _derivatives(system, jnp.asarray(x.T))]
     for _ in range(_NEWTON_STEPS):
@@ -154,7 +155,8 @@ def certify_many(
     for first in range(0, len(x), size):
         chunk = x[first : first + size]
         padded = np.concatenate([chunk, np.repeat(chunk[-1:], size - len(chunk), axis=0)])
-        found = _polish(system, padded)
+        with serial_blas():
+            found = _polish(system, padded)
         out.extend(_verdict(system, index, tol, found, k) for k in range(len(chunk)))
     return out
 

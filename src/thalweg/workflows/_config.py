@@ -80,15 +80,17 @@ class MapConfig:
         """The defaults for a system, and the wishes on top of them.
 
         Energies that are evaluated outside compiled code get small rounds; large systems get more
-        walkers, with more patience; a handful of coordinates needs none.
+        walkers, with more patience, and climbs that begin closer to the minimum (a displacement of
+        the same size for each of more particles melts the cluster); a handful of coordinates needs
+        no walkers.
         """
         dof = system.space.dof
         if not system.energy.exact_derivatives:
-            fitting = {"quenches": 32, "walkers": 0, "climbs": 32, "pairs": 4, "searches": 50}
+            fitting = {"quenches": 16, "walkers": 0, "climbs": 16, "pairs": 4, "searches": 50}
         elif dof <= _FEW:
             fitting = {"quenches": 64, "walkers": 0, "searches": 200}
         elif dof >= _MANY:
-            fitting = {"walkers": 64, "hops": 20, "patience": 5}
+            fitting = {"walkers": 64, "hops": 20, "patience": 5, "displacement": (0.02, 0.1)}
         else:
             fitting = {}
         return cls(**{**fitting, **wishes})

@@ -22,6 +22,7 @@ from thalweg.core import (
     check_energy,
     fingerprint,
     require_x64,
+    serial_blas,
     solve_many,
     start_points,
 )
@@ -47,6 +48,9 @@ _STREAMS = {"minimise": 1, "hop": 2, "climb": 3, "connect": 4}
 
 _DIGITS = 5
 """Decimals to which energies are told apart when only their order matters."""
+
+_BURST = 16
+"""Climbs from a minimum, one after another, before a higher one has its turn."""
 
 _CLIMBS_BEFORE_BANDS = 2
 """Rounds of climbs before each round of bands: climbs alone connect most of a landscape."""
@@ -235,7 +239,7 @@ class _Explorer:
         for (a, b), (times, _) in self.store.attempts().items():
             if b is None:
                 done[a] = times
-        sources = single_ended(network.energies, done, len(items))
+        sources = single_ended(network.energies, done, len(items), burst=_BURST)
         starts = displaced_starts(
             self.system, self.key("climb"), items, points[sources], self.config.displacement
         )
@@ -387,7 +391,8 @@ def explore(
                 nothing = opened.n_minima > 0
                 reason = StopReason.nothing_to_do if nothing else StopReason.no_minimum
                 break
-            progress = explorer.step(kind)
+            with serial_blas():  # here as well, so that no thread lifts it while another works
+                progress = explorer.step(kind)
             if report is not None:
                 report(progress)
             if interrupted is not None and interrupted():

@@ -14,6 +14,7 @@ from thalweg.landscape import (
     between_components,
     fingerprints,
     missing_links,
+    untrap,
 )
 from thalweg.search import Band, BandStart, Climb, images_for, interpolate, maxima
 
@@ -85,10 +86,11 @@ class Links:
         tried: Int[np.ndarray, "trials 2"],
         limit: int,
     ) -> Int[np.ndarray, "pairs 2"]:
-        """Pairs between pieces of a landscape.
+        """Pairs whose connection would make the landscape more of one piece.
 
         First the gaps on the way from the lowest minimum to the lowest one that it is not
-        connected with, then the nearest pairs between pieces.
+        connected with; then the minima that seem trapped behind too high a barrier, as many; then
+        the nearest pairs between pieces.
         """
         distances = self._learn(points)
         components = network.components
@@ -97,11 +99,13 @@ class Links:
         if not len(apart):
             return np.zeros((0, 2), int)
         goal = int(apart[np.argmin(network.energies[apart])])
-        pairs = missing_links(components, distances, (lowest, goal), tried)[:limit]
-        more = between_components(components, distances, tried, limit)
-        both = np.sort(np.concatenate([pairs, more]), axis=1)
-        _, first = np.unique(both, axis=0, return_index=True)
-        return both[np.sort(first)][:limit]
+        gaps = missing_links(components, distances, (lowest, goal), tried)[: limit // 2]
+        barriers = network.lowest_barriers(lowest)
+        trapped = untrap(network.energies, barriers, distances, tried, limit // 2)
+        near = between_components(components, distances, tried, limit)
+        pairs = np.sort(np.concatenate([gaps, trapped, near]), axis=1)
+        _, first = np.unique(pairs, axis=0, return_index=True)
+        return pairs[np.sort(first)][:limit]
 
 
 def band_climbs(
