@@ -176,7 +176,9 @@ def _facts(
                 "backward": _constants(back),
                 "paths": [
                     _path(path, chain)
-                    for path in (chain.fastest_paths(a, b, n_paths) if connected and n_paths else [])
+                    for path in (
+                        chain.fastest_paths(a, b, n_paths) if connected and n_paths else []
+                    )
                 ],
                 "timescales": inner.timescales(number).tolist() if number > 0 else [],
                 "timescale_states": inner.n_states,

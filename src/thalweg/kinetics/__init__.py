@@ -11,7 +11,7 @@ A tour:
 - `rate`, `mean_first_passage_time`: the same in one line, by the ids of minima.
 - `first_passages`, `simulate`: kinetic Monte Carlo; `PassageTimes`: the exact distribution.
 - `estimate_generator`, `estimate_from_lag`: the most likely chain behind observed trajectories;
-  `assign_basins`, `nearest_core`, `commit` and `find_jumps` turn a continuous trajectory into states.
+  `assign_basins`, `nearest_core`, `commit` and `find_jumps` turn a continuous one into states.
 
 ```python
 chain = transition_rates(landscape, temperature=0.3)

@@ -16,7 +16,7 @@ from thalweg.landscape import TransitionNetwork
 from . import _first_passage, _paths, _spectrum
 from ._first_passage import RateConstants
 from ._paths import RatePath
-from ._sparse_log import States, log_matrix, log_sum, mask, owners, row_log_sums, structure
+from ._sparse_log import States, log_matrix, log_sum, mask, owners, row_log_sums, size, structure
 from ._spectrum import Spectrum
 
 # A chain counts as reversible if its fluxes balance to this relative accuracy.
@@ -44,15 +44,17 @@ class MarkovChain:
 
     log_rates: sparse.csr_array
     log_weights: Float[np.ndarray, " n"] | None = None
-    ids: Int[np.ndarray, " n"] | None = None
+    ids: Int[np.ndarray, " ids"] = dataclasses.field(default_factory=lambda: np.zeros(0, int))
     time_unit: str = "reduced"
     temperature: float | None = None
     network: TransitionNetwork | None = None
     ts_log_rates: Float[np.ndarray, "ts 2"] | None = None
 
     def __post_init__(self):
-        n = self.log_rates.shape[0]
-        if self.ids is None:
+        n = size(self.log_rates)
+        if len(self.ids) != n:
+            if len(self.ids):
+                raise ArgumentError(f"{len(self.ids)} ids were given for {n} states")
             object.__setattr__(self, "ids", np.arange(n))
         if np.isnan(self.log_rates.data).any() or np.isposinf(self.log_rates.data).any():
             raise ArgumentError("log_rates holds values that are no logarithms of finite rates")
@@ -85,13 +87,14 @@ class MarkovChain:
                 "which is not a positive number",
                 "rows are where a jump begins; columns, where it ends",
             )
-        log = log_matrix(rows, columns, np.log(rates), entries.shape[0])
+        n_states = sparse.csr_array(generator).indptr.size - 1
+        log = log_matrix(rows, columns, np.log(rates), n_states)
         return cls(log_rates=log, time_unit=time_unit)
 
     @property
     def n_states(self) -> int:
         """Number of states."""
-        return self.log_rates.shape[0]
+        return size(self.log_rates)
 
     @functools.cached_property
     def generator(self) -> sparse.csr_array:
@@ -333,9 +336,9 @@ class MarkovChain:
         keep = np.flatnonzero(~np.isneginf(self.ts_log_rates[:, 0]))
         ends, n = self.network.ts_minima[keep], self.n_states
         # The largest last, so that it stays when pairs are made unique from the back.
-        order = np.lexsort(
-            (-keep, self.ts_log_rates[keep, 0] + self.log_stationary[ends[:, 0]])
-        )[::-1]
+        order = np.lexsort((-keep, self.ts_log_rates[keep, 0] + self.log_stationary[ends[:, 0]]))[
+            ::-1
+        ]
         low, high = ends[order].min(axis=1), ends[order].max(axis=1)
         _, first = np.unique(low * n + high, return_index=True)
         marks, low, high = keep[order][first] + 1.0, low[first], high[first]

@@ -17,6 +17,7 @@ J. Chem. Phys. 130, 204111 (2009). The error bound is of C. A. O'Cinneide, Numer
 
 import dataclasses
 import math
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sparse
@@ -39,6 +40,8 @@ _SPAN = 345.0
 _LEAST_PIVOT = math.exp(_TOP - 345.0)
 
 Wide = tuple[np.ndarray, np.ndarray]
+Factors = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+Rows = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
 def widen(log: Float[np.ndarray, "*shape"]) -> Wide:
@@ -79,8 +82,8 @@ class Elimination:
     exponents: Int[np.ndarray, "_ _"]
     pivots: Wide
     row_log_scale: Float[np.ndarray, " core"]
-    rows: tuple[np.ndarray, ...]
-    factors: tuple[np.ndarray, ...]
+    rows: Rows
+    factors: Factors
 
     @property
     def kept(self) -> Int[np.ndarray, " kept"]:
@@ -186,7 +189,9 @@ def eliminate(
         dm, de = kernels.row_sums(ptr, m, e)
         states = np.flatnonzero(chosen)
         taken = np.repeat(chosen, degree)
-        rows.append((states, degree[states], idx[taken], m[taken], e[taken], dm[states], de[states]))
+        rows.append(
+            (states, degree[states], idx[taken], m[taken], e[taken], dm[states], de[states])
+        )
         ptr, idx, m, e, *found = kernels.eliminate_round(ptr, idx, m, e, chosen, dm, de)
         factors.append(found)
         alive[states] = False
@@ -278,14 +283,14 @@ def _levels(matrix: np.ndarray, exponents: np.ndarray) -> list[tuple[int, np.nda
     return [(int(e), np.where(exponents == e, matrix, 0.0)) for e in occurring]
 
 
-def _join(parts: list, kinds: tuple[type, ...]) -> tuple[np.ndarray, ...]:
+def _join(parts: list, kinds: tuple[type, ...]) -> Any:
     """Lists of arrays, end to end."""
     if not parts:
         return tuple(np.zeros(0, dtype=kind) for kind in kinds)
     return tuple(np.concatenate(column) for column in zip(*parts, strict=True))
 
 
-def _join_rows(parts: list) -> tuple[np.ndarray, ...]:
+def _join_rows(parts: list) -> Rows:
     """Eliminated rows as `(states, pointers, columns, mantissas, exponents, pivots)`."""
     kinds = (np.int64, np.int64, np.int32, np.float64, np.int32, np.float64, np.int32)
     states, degree, idx, m, e, dm, de = _join(parts, kinds)

@@ -105,7 +105,7 @@ def row_sums(ptr, m, e):
 
 @kernel
 @no_type_check
-def eliminate_round(ptr, idx, m, e, chosen, dm, de):
+def eliminate_round(ptr, idx, m, e, chosen, dm, de):  # noqa: C901, PLR0915  (compiled whole)
     """Eliminate the chosen states at once; they must not be joined to one another.
 
     Returns the new rows, and the factors `q_is / d_s` as a list of `(i, s, m, e)`.
@@ -286,7 +286,7 @@ def backward_dense(a, b, count, dm, de, cm, ce):
 
 @kernel
 @no_type_check
-def backward_rows(states, ptr, idx, m, e, dm, de, cm, ce):
+def backward_rows(states, ptr, idx, m, e, dm, de, cm, ce):  # noqa: PLR0913  (an inner loop)
     """The same for states eliminated while the matrix was sparse."""
     for k in range(states.size - 1, -1, -1):
         x = states[k]

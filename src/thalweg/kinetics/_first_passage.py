@@ -12,7 +12,7 @@ import scipy.sparse as sparse
 from jaxtyping import Bool, Float
 
 from ._elimination import eliminate
-from ._sparse_log import log_matrix, log_sum, owners, reaches
+from ._sparse_log import log_matrix, log_sum, owners, reaches, size
 
 
 def _exp(value: float) -> float:
@@ -83,9 +83,7 @@ def collapse(
     rows, columns = owners(log_rates), log_rates.indices
     stays = inside[rows] & (position[columns] >= 0)
     total = count + len(groups)
-    log = log_matrix(
-        position[rows[stays]], position[columns[stays]], log_rates.data[stays], total
-    )
+    log = log_matrix(position[rows[stays]], position[columns[stays]], log_rates.data[stays], total)
     return log, position
 
 
@@ -122,11 +120,11 @@ def log_mfpts(
     inside = keep & ~target
     if not inside.any():
         return out
-    kept = np.zeros(log.shape[0], dtype=bool)
+    kept = np.zeros(size(log), dtype=bool)
     kept[-1] = True
-    source = np.full(log.shape[0], -np.inf)
+    source = np.full(size(log), -np.inf)
     source[:-1] = 0.0 if log_source is None else log_source[inside]
-    times = eliminate(log, kept).solve(source, np.full(log.shape[0], -np.inf))
+    times = eliminate(log, kept).solve(source, np.full(size(log), -np.inf))
     out[inside] = times[position[inside]]
     return out
 
@@ -141,7 +139,7 @@ def committor(
     """
     known = reaches(log_rates, a | b)
     log, position = collapse(log_rates, [a, b], known)
-    m = log.shape[0]
+    m = size(log)
     kept = np.zeros(m, dtype=bool)
     kept[-2:] = True
     boundary = np.full(m, -np.inf)
@@ -155,7 +153,7 @@ def committor(
 
 def log_stationary(log_rates: sparse.csr_array) -> Float[np.ndarray, " n"]:
     """`ln` of the stationary probabilities of a chain in which every state leads to every other."""
-    n = log_rates.shape[0]
+    n = size(log_rates)
     keep = np.zeros(n, dtype=bool)
     keep[0] = True
     log = eliminate(log_rates, keep).stationary(np.zeros(1))

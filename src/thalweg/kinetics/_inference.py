@@ -288,7 +288,7 @@ def matrix_logarithm(counts: Float[np.ndarray, "n n"], lag: float) -> Float[np.n
             f"state {state} was never seen with a successor", "leave it out, or observe for longer"
         )
     p = counts / total[:, None]
-    log = np.asarray(linalg.logm(p + 0j)).real / lag
+    log = np.real(np.asarray(linalg.logm(p + 0j))) / lag
     if not np.isfinite(log).all():
         log = (p - np.eye(len(p))) / lag
     return _close(np.maximum(log, 0.0))

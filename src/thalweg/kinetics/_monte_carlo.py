@@ -8,6 +8,7 @@ D. T. Gillespie, J. Comput. Phys. 22, 403 (1976).
 """
 
 import dataclasses
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -46,8 +47,8 @@ class FirstPassages:
         """
         if not self.arrived.all():
             raise ArgumentError(
-                f"{int((~self.arrived).sum())} of {len(self.arrived)} walkers have not arrived, and "
-                "a mean over the others would be too small",
+                f"{int((~self.arrived).sum())} of {len(self.arrived)} walkers have not arrived, "
+                "and a mean over the others would be too small",
                 "allow more jumps, or use MarkovChain.mfpt",
             )
         return float(self.times.mean())
@@ -99,7 +100,9 @@ def first_passages(
     n = chain.n_states
     in_a, in_b = mask(a, n, "a"), mask(b, n, "b")
     if not np.isfinite(chain.log_mfpt(in_a, in_b)):
-        raise ArgumentError("B is not sure to be reached from A", "choose states that are connected")
+        raise ArgumentError(
+            "B is not sure to be reached from A", "choose states that are connected"
+        )
     starts = np.flatnonzero(in_a)
     shares = chain.log_stationary[starts] if len(starts) > 1 else np.zeros(1)
     keys = _keys(key, walkers)
@@ -169,7 +172,10 @@ def _keys(key: PRNGKey, walkers: int) -> Key[jax.Array, " walkers"]:
 
 
 def _jump(
-    table: Table, keys: Key[jax.Array, " walkers"], count: Int[jax.Array, ""], x: Int[jax.Array, " walkers"]
+    table: Table,
+    keys: Key[jax.Array, " walkers"],
+    count: Int[jax.Array, ""],
+    x: Int[jax.Array, " walkers"],
 ) -> tuple[Int[jax.Array, " walkers"], Float[jax.Array, " walkers"]]:
     """One jump of every walker: where to, and after how long."""
     total, neighbours, waits = table
@@ -193,15 +199,15 @@ def _passages(
     zeros = jnp.zeros(x.shape, jnp.int64)
     begin = (jnp.asarray(1), x, jnp.zeros(x.shape), zeros, target[x])
 
-    def unfinished(carry):
+    def unfinished(carry: Any) -> jax.Array:
         return ~jnp.all(carry[4]) & (carry[0] <= max_jumps)
 
-    def advance(carry):
+    def advance(carry: Any) -> Any:
         count, x, time, jumps, done = carry
         there, wait = _jump(table, keys, count, x)
         x = jnp.where(done, x, there)
         time = jnp.where(done, time, time + wait)
-        return count + 1, x, time, jumps + ~done, done | target[x]
+        return count + 1, x, time, jumps + (~done).astype(jumps.dtype), done | target[x]
 
     _, x, time, jumps, done = jax.lax.while_loop(unfinished, advance, begin)
     return x, time, jumps, done
@@ -212,7 +218,7 @@ def _follow(
 ) -> tuple[jax.Array, jax.Array]:
     """States and waiting times, jumps first."""
 
-    def advance(x, count):
+    def advance(x: jax.Array, count: jax.Array) -> Any:
         there, wait = _jump(table, keys, count, x)
         return there, (x, wait)
 

@@ -10,6 +10,7 @@ Source: D. A. Evans and D. J. Wales, J. Chem. Phys. 121, 1080 (2004); J. Y. Yen,
 
 import dataclasses
 import heapq
+import itertools
 
 import numpy as np
 import scipy.sparse as sparse
@@ -132,7 +133,7 @@ def fastest_ways(
             if branch is None:
                 continue
             way = root[:-1] + branch[1]
-            length = sum(graph.length(i, j) for i, j in zip(root, root[1:], strict=False))
+            length = sum(graph.length(i, j) for i, j in itertools.pairwise(root))
             if all(way != other for _, other in waiting):
                 heapq.heappush(waiting, (length + branch[0], way))
         if not waiting:
@@ -151,7 +152,7 @@ def describe(
 ) -> RatePath:
     """A path as a record; `dominating` holds a transition state's position plus one."""
     states = np.array(way, dtype=int)
-    steps = list(zip(way, way[1:], strict=False))
+    steps = list(itertools.pairwise(way))
     logs = np.array([_entry(log_rates, i, j) for i, j in steps], dtype=float)
     branching = logs - row_log_sums(log_rates)[states[:-1]]
     edges = [] if dominating is None else [int(_entry(dominating, i, j)) - 1 for i, j in steps]
@@ -207,7 +208,7 @@ def lowest_path(network: TransitionNetwork, a: int, b: int) -> tuple[list[int], 
         way.append(int(before[way[-1]]))
     edges = [
         int(forest.transition_states[int(_entry(graph, i, j)) - 1])
-        for i, j in zip(way, way[1:], strict=False)
+        for i, j in itertools.pairwise(way)
     ]
     return way, edges
 

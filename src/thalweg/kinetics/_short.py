@@ -12,8 +12,10 @@ Ids = int | np.integer | np.ndarray | Iterable[int]
 
 
 def rate(source: Source, a: Ids, b: Ids, *, temperature: float, **wishes: Any) -> float:
-    """Rate constant from the minima A to the minima B: `Σ_a p_a / t_aB`, with `p_a` the
-    equilibrium probability of `a` within A and `t_aB` the mean first-passage time from `a` to B.
+    """Rate constant from the minima A to the minima B.
+
+    It is `Σ_a p_a / t_aB`, with `p_a` the equilibrium probability of `a` within A and `t_aB` the
+    mean first-passage time from `a` to B.
 
     Args:
         source: A landscape, a network, or a harmonic ensemble.

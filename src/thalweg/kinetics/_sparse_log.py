@@ -40,9 +40,14 @@ def log_matrix(
     return sparse.csr_array((logs, (place % max(n, 1)).astype(np.int32), ptr), shape=(n, n))
 
 
+def size(log: sparse.csr_array) -> int:
+    """Number of rows."""
+    return len(log.indptr) - 1
+
+
 def row_log_sums(log: sparse.csr_array) -> Float[np.ndarray, " n"]:
     """`ln Σ_j exp(log_ij)` of every row; `-inf` of an empty one."""
-    sums = np.full(log.shape[0], -np.inf)
+    sums = np.full(size(log), -np.inf)
     filled = np.flatnonzero(np.diff(log.indptr))
     if len(filled):
         sums[filled] = np.logaddexp.reduceat(log.data, log.indptr[filled])
@@ -51,7 +56,7 @@ def row_log_sums(log: sparse.csr_array) -> Float[np.ndarray, " n"]:
 
 def owners(log: sparse.csr_array) -> Int[np.ndarray, " entries"]:
     """The row of every stored entry."""
-    return np.repeat(np.arange(log.shape[0]), np.diff(log.indptr))
+    return np.repeat(np.arange(size(log)), np.diff(log.indptr))
 
 
 def structure(log: sparse.csr_array) -> sparse.csr_array:
@@ -62,7 +67,7 @@ def structure(log: sparse.csr_array) -> sparse.csr_array:
 
 def reaches(log: sparse.csr_array, target: Bool[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
     """From which states a path leads to the target (its own states included)."""
-    n = log.shape[0]
+    n = size(log)
     if not target.any():
         return np.zeros(n, dtype=bool)
     # One more state, from which every state of the target can be reached backwards.

@@ -16,7 +16,6 @@ import numpy as np
 import scipy.sparse as sparse
 import scipy.sparse.linalg as sparse_linalg
 from jaxtyping import Float, Int
-
 from scipy.sparse import csgraph
 
 from thalweg.core import ArgumentError
@@ -79,7 +78,9 @@ def _merge(log_rates: sparse.csr_array, found: Spectrum, slow: int, count: int) 
     labels = group(found, slow + 1)
     times, modes = list(found.times[:slow]), list(found.modes[:, :slow].T)
     for label in range(slow + 1):
-        _within(log_rates, found.log_stationary, np.flatnonzero(labels == label), times, modes, count)
+        _within(
+            log_rates, found.log_stationary, np.flatnonzero(labels == label), times, modes, count
+        )
     order = np.argsort(-np.array(times), kind="stable")[:count]
     return Spectrum(
         times=np.array(times)[order],
@@ -141,7 +142,7 @@ def _slowest(
         matrix = np.column_stack([apply(column) for column in np.eye(n)])
         values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
     else:
-        operator = sparse_linalg.LinearOperator((n, n), matvec=apply, dtype=float)
+        operator = sparse_linalg.LinearOperator((n, n), matvec=apply, dtype=float)  # pyright: ignore[reportCallIssue]
         # A start without randomness, of which no mode can be expected to be free.
         start = np.cos(np.arange(1, n + 1) * 1.6180339887)
         values, vectors = sparse_linalg.eigsh(

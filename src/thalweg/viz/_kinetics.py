@@ -40,7 +40,9 @@ def plot_arrhenius(
         for k, (name, logs) in enumerate(log_times.items()):
             color = GROUPS[k % len(GROUPS)]
             # Logarithms, because a float may not hold the times themselves.
-            ax.plot(1 / temperatures, logs / np.log(10.0), "o-", ms=3, lw=1, color=color, label=name)
+            ax.plot(
+                1 / temperatures, logs / np.log(10.0), "o-", ms=3, lw=1, color=color, label=name
+            )
         ax.set_xlabel(temperature_label)
         ax.set_ylabel(f"{time_label} (log₁₀)")
         if len(log_times) > 1:
@@ -81,5 +83,5 @@ def plot_timescales(
         ax.set_ylim(bottom=times.min() / 2)
         ax.set_xlabel("Mode")
         ax.set_ylabel(time_label)
-        ax.xaxis.get_major_locator().set_params(integer=True)
+        ax.set_xticks(number)
     return ax

@@ -32,9 +32,7 @@ def funnels():
     energies = 0.02 * np.arange(12.0)
     pairs = [(4 * g + i, 4 * g + j) for g in range(3) for i in range(4) for j in range(i)]
     heights = [0.5] * len(pairs) + [4.0, 5.0]
-    return TransitionNetwork.bare(
-        energies, np.array(heights), np.array([*pairs, (3, 4), (7, 8)])
-    )
+    return TransitionNetwork.bare(energies, np.array(heights), np.array([*pairs, (3, 4), (7, 8)]))
 
 
 def test_pieces(two_pieces):
@@ -185,9 +183,7 @@ def test_units_of_time():
     # One argon atom in a well of 0.01 eV/Å²: ω = √(k/m), rate ω/2π · exp(-E/kT).
     network = TransitionNetwork(
         **{
-            **vars(
-                TransitionNetwork.bare(np.zeros(2), np.array([0.05]), np.array([[0, 1]]))
-            ),
+            **vars(TransitionNetwork.bare(np.zeros(2), np.array([0.05]), np.array([[0, 1]]))),
             "log_products": np.log([0.01, 0.01]),
         }
     )
