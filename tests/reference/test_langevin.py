@@ -101,6 +101,7 @@ def test_time_from_a_to_b(kt, walkers, key):
     assert chain.mfpt(0, 1) / transition_rates(NETWORK, kt).mfpt(0, 1) > 1.4
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_time_from_b_to_a(key):
     chain = transition_rates(NETWORK, 15.0, friction=FRICTION, negative_curvatures=NEGATIVE)
