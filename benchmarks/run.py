@@ -13,6 +13,7 @@ BENCHMARKS = {
     "quenches": "random-start quenches of LJ38 and LJ13 per second",
     "global_minimum": "time to the global minimum of LJ38",
     "small_landscapes": "time to the complete landscapes of LJ7 and LJ8",
+    "kinetics": "mean first-passage times on networks of up to 10,000 states",
     "saddles": "certified transition states of LJ13 per CPU-minute",
 }
 

@@ -37,6 +37,11 @@ REFERENCES = (
     Reference("completeness", "Bulmer, Biometrics 30, 101 (1974)"),
     Reference("disconnectivity graph", "Becker & Karplus, J. Chem. Phys. 106, 1495 (1997)"),
     Reference("disconnectivity graph", "Wales, Miller & Walsh, Nature 394, 758 (1998)"),
+    Reference("elimination", "Grassmann, Taksar & Heyman, Oper. Res. 33, 1107 (1985)"),
+    Reference("graph transformation", "Wales, J. Chem. Phys. 130, 204111 (2009)"),
+    Reference("fastest paths", "Evans & Wales, J. Chem. Phys. 121, 1080 (2004)"),
+    Reference("Kramers rates", "Kramers, Physica 7, 284 (1940)"),
+    Reference("metastable groups", "Deuflhard & Weber, Linear Algebra Appl. 398, 161 (2005)"),
     Reference("ASE", "Larsen et al., J. Phys.: Condens. Matter 29, 273002 (2017)"),
 )
 

@@ -105,3 +105,4 @@ from ._units import KJ as KJ
 from ._units import METAL as METAL
 from ._units import REDUCED as REDUCED
 from ._units import Units as Units
+from ._units import energy_unit_boltzmann as energy_unit_boltzmann
