@@ -8,6 +8,8 @@ from ._cite import cite
 from ._files import export, import_
 from ._info import info
 from ._map import map_
+from ._network import network
+from ._path import path
 from ._systems import systems
 from ._tree import tree
 
@@ -47,6 +49,8 @@ def _root(
 
 app.command("map", short_help="Find, certify and connect minima and transition states.")(map_)
 app.command("tree", short_help="Draw the disconnectivity graph of a landscape.")(tree)
+app.command("path", short_help="Follow the path between two minima.")(path)
+app.command("network", short_help="Describe the network of minima as a graph.")(network)
 app.command("info", short_help="Say what a landscape holds and what is missing.")(info)
 app.command("systems", short_help="List the systems of the catalogue.")(systems)
 app.command("export", short_help="Write PATHSAMPLE files, xyz, npz or CSV.")(export)

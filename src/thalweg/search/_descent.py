@@ -155,7 +155,7 @@ def _starts(system: System, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _signed(mode: np.ndarray) -> np.ndarray:
-    """Modes with the sign that makes their largest component positive: the same on every machine."""
+    """Modes with their largest component positive: the same sign on every machine."""
     largest = np.take_along_axis(mode, np.argmax(np.abs(mode), axis=1)[:, None], axis=1)
     return mode * np.sign(largest)
 

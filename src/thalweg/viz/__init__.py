@@ -1,6 +1,7 @@
 """Data in, figures out; it computes nothing.
 
 - `plot_tree`: a disconnectivity graph on matplotlib axes, coloured by group or by value.
+- `plot_pathway`: the energy along a path, with its stationary points.
 - `save_figure`: to png, pdf or svg, ready to print.
 
 ```python
@@ -9,6 +10,7 @@ save_figure(ax.figure, "lj13.pdf")
 ```
 """
 
+from ._pathway import plot_pathway as plot_pathway
 from ._style import save_figure as save_figure
 from ._tree import TreeStyle as TreeStyle
 from ._tree import figure_size as figure_size
