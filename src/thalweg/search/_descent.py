@@ -177,7 +177,8 @@ class _Flow:
         self.value, self.gradient = _evaluate(_slope, system, x)
         self.size = np.full(len(x), _START * system.length)
         self.outcome = np.full(len(x), Outcome.interrupted, dtype=object)
-        self.rows = [[(x[i], self.value[i], self.gradient[i])] for i in range(len(x))]
+        first = zip(x, self.value, self.gradient.copy(), strict=True)
+        self.rows = [[row] for row in first]
 
     @property
     def running(self) -> np.ndarray:

@@ -6,7 +6,7 @@ import numpy as np
 
 from thalweg.landscape import Pathway
 
-from ._style import ACCENT, INK, MUTED, STYLE
+from ._style import ACCENT, INK, STYLE
 
 if TYPE_CHECKING:
     import matplotlib.axes
@@ -51,7 +51,6 @@ def plot_pathway(
         ax.plot(s[::2], levels[::2], "o", color=INK, markersize=4.0, zorder=3)
         ax.plot(s[1::2], levels[1::2], "o", mfc="white", mec=INK, markersize=4.0, zorder=3)
         ax.plot(s[top], levels[top], "o", mfc="white", mec=ACCENT, markersize=5.0, zorder=4)
-        ax.axhline(levels[top], color=MUTED, linewidth=0.6, linestyle=(0, (4, 4)), zorder=1)
         every = len(pathway.rows) <= _CROWDED if labels is None else labels
         chosen = range(len(s)) if every else {0, top, len(s) - 1}
         for i in chosen:
