@@ -103,8 +103,8 @@ def path(
     found = _follow(store, (a, b), chain, (system, energy_name))
     if points is not None:
         found = found.resample(points)
-    if found.corrections:
-        _tell_corrections(found, quiet=quiet)
+    if found.detours:
+        _tell_detours(found, quiet=quiet)
     for file in files:
         _write(found, file)
     if as_json:
@@ -203,17 +203,17 @@ def _facts(found: "Pathway", store: str, files: list[Path]) -> dict[str, Any]:
         "length": found.length,
         "points": len(found.points),
         "steps": found.steps.to_dict("records"),
-        "corrections": [vars(correction) for correction in found.corrections],
+        "detours": [vars(detour) for detour in found.detours],
     }
 
 
-def _tell_corrections(found: "Pathway", *, quiet: bool) -> None:
-    for correction in found.corrections:
-        ends = " and ".join(str(e) if e >= 0 else "an unknown one" for e in correction.found)
+def _tell_detours(found: "Pathway", *, quiet: bool) -> None:
+    for detour in found.detours:
+        ends = " and ".join(str(end) if end >= 0 else "an unknown one" for end in detour.found)
         talk(quiet=quiet).print(
-            f"[yellow]note:[/] steepest descent from transition state "
-            f"{correction.transition_state} leads to minima {ends}, not to "
-            f"{correction.stored[0]} and {correction.stored[1]}; the path was planned accordingly"
+            f"[yellow]note:[/] steepest descent from transition state {detour.transition_state} "
+            f"leads to minima {ends}; to reach {detour.stored[0]} and {detour.stored[1]}, as "
+            "stored, the path follows a quench there"
         )
 
 

@@ -41,7 +41,7 @@ from ._landscape import Completeness as Completeness
 from ._landscape import Landscape as Landscape
 from ._network import SpanningForest as SpanningForest
 from ._network import TransitionNetwork as TransitionNetwork
-from ._path_record import Correction as Correction
+from ._path_record import Detour as Detour
 from ._path_record import Pathway as Pathway
 from ._pathway import pathway as pathway
 from ._route import lowest_route as lowest_route

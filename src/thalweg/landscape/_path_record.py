@@ -12,10 +12,11 @@ from thalweg.core import ArgumentError
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Correction:
-    """A transition state whose path of steepest descent ends elsewhere than the store says.
+class Detour:
+    """A transition state from which steepest descent leads elsewhere than the store says.
 
-    The store's minima come from quenches, which may cross a ridge that the path follows.
+    The store's connections come from quenches, whose long steps may cross a ridge that the path
+    of steepest descent follows. There the pathway follows the quenches, downhill as well.
 
     Attributes:
         transition_state: Its id.
@@ -49,7 +50,8 @@ class Pathway:
         labels: Names of the particles; empty if they have none.
         energy_unit: Name of the unit of energy.
         length_unit: Name of the unit of length.
-        corrections: Transition states for which steepest descent contradicted the store.
+        detours: Transition states where it follows quenches, because steepest descent leads
+            elsewhere.
     """
 
     minima: tuple[int, ...]
@@ -64,7 +66,7 @@ class Pathway:
     labels: tuple[str, ...] = ()
     energy_unit: str = ""
     length_unit: str = ""
-    corrections: tuple[Correction, ...] = ()
+    detours: tuple[Detour, ...] = ()
 
     @property
     def n_steps(self) -> int:

@@ -10,12 +10,12 @@ import numpy as np
 from jaxtyping import Float
 
 from thalweg.core import ArgumentError, Operation, Outcome, SolveError, System
-from thalweg.search import Descent, descend
+from thalweg.search import Descent, descend, quench_track
 
 from ._identity import Tolerance
 from ._landscape import Landscape
 from ._network import TransitionNetwork
-from ._path_record import Correction, Pathway
+from ._path_record import Detour, Pathway
 from ._route import lowest_route, route_via
 
 Branches = dict[int, tuple[Descent, Descent]]
@@ -38,9 +38,9 @@ def pathway(
     descent are followed to their minima, and the pieces are put together by operations of the
     symmetry group, so that the trajectory is continuous.
 
-    Steepest descent may end in another minimum than the quenches that built the store. Such a
-    transition state then counts as joining the minima that steepest descent reaches, the path
-    is planned again, and `Pathway.corrections` says so.
+    Steepest descent may lead to another minimum than the quenches that built the store. On that
+    side of the transition state the path follows the quench instead, which goes downhill too,
+    and `Pathway.detours` says so: energies, barriers and connections are those of the store.
 
     Args:
         system: What the landscape is of.
@@ -58,7 +58,8 @@ def pathway(
         ArgumentError: if there is no such minimum or path, `via` is no chain from `a` to `b`, or
             the network has no coordinates.
         PrecisionError: if float64 is switched off.
-        SolveError: if a branch does not end in a minimum, or not where `via` needs it.
+        SolveError: if a branch does not end in a minimum, or neither it nor the quench ends where
+            the network says.
     """
     network = _with_points(landscape)
     if network.points is None or network.points.shape[1] != system.space.dof:
@@ -68,24 +69,13 @@ def pathway(
             "is it the system that was mapped?",
         )
     start, end = _position(network, a), _position(network, b)
-    branches: Branches = {}
-    corrections: list[Correction] = []
-    while True:
-        route = (
-            lowest_route(network, start, end)
-            if via is None
-            else route_via(network, start, end, via)
-        )
-        _follow(system, network, route[1], branches, (tol, max_step))
-        wrong = _contradiction(system, network, route[1], branches)
-        if wrong is None:
-            break
-        edge, correction = wrong
-        if via is not None:
-            raise SolveError(*_explain(correction))
-        corrections.append(correction)
-        network = _corrected(network, edge, correction)
-    return _assemble(system, network, route, branches, corrections)
+    if via is None:
+        route = lowest_route(network, start, end)
+    else:
+        route = route_via(network, start, end, via)
+    branches = _follow(system, network, route[1], tol=tol, max_step=max_step)
+    detours = _take_detours(system, network, branches)
+    return _assemble(system, network, route, branches, detours)
 
 
 def _with_points(landscape: Landscape | TransitionNetwork) -> TransitionNetwork:
@@ -108,16 +98,11 @@ def _position(network: TransitionNetwork, minimum: int) -> int:
 
 
 def _follow(
-    system: System,
-    network: TransitionNetwork,
-    edges: list[int],
-    branches: Branches,
-    accuracy: tuple[float, float],
-) -> None:
-    """Both branches of every transition state on the route, those not known yet in one batch."""
+    system: System, network: TransitionNetwork, edges: list[int], *, tol: float, max_step: float
+) -> Branches:
+    """Both branches of every transition state on the route, in one batch."""
     assert network.ts_points is not None
-    new = [edge for edge in dict.fromkeys(edges) if edge not in branches]
-    tol, max_step = accuracy
+    new = list(dict.fromkeys(edges))
     found = descend(system, network.ts_points[np.array(new, int)], tol=tol, max_step=max_step)
     for edge, pair in zip(new, found, strict=True):
         for branch in pair:
@@ -132,15 +117,70 @@ def _follow(
                     f"the descent from transition state {network.ts_ids[edge]} did not end in a "
                     f"minimum: {branch.outcome.message}"
                 )
-        branches[edge] = pair
+    return dict(zip(new, found, strict=True))
+
+
+def _take_detours(
+    system: System, network: TransitionNetwork, branches: Branches
+) -> tuple[Detour, ...]:
+    """Put the tracks of quenches where steepest descent contradicts the network."""
+    detours = []
+    for edge, pair in branches.items():
+        stored = sorted(int(end) for end in network.ts_minima[edge])
+        found = _ends(system, network, edge, pair)
+        if sorted(found) == stored:
+            continue
+        assert network.ts_points is not None
+        tracks = quench_track(system, network.ts_points[edge])
+        reached = _ends(system, network, edge, tracks)
+        if sorted(reached) != stored:
+            raise SolveError(
+                f"from transition state {network.ts_ids[edge]} steepest descent leads to "
+                f"{_names(network, found)} and quenches to {_names(network, reached)}, but the "
+                f"network says {_names(network, stored)}",
+                "choose another path by `via`",
+            )
+        branches[edge] = _mixed(found, reached, pair, tracks)
+        ids = [int(network.ids[end]) if end >= 0 else -1 for end in (*stored, *found)]
+        detours.append(
+            Detour(
+                transition_state=int(network.ts_ids[edge]),
+                stored=(ids[0], ids[1]),
+                found=(ids[2], ids[3]),
+            )
+        )
+    return tuple(detours)
+
+
+def _mixed(
+    found: tuple[int, int],
+    reached: tuple[int, int],
+    pair: tuple[Descent, Descent],
+    tracks: tuple[Descent, Descent],
+) -> tuple[Descent, Descent]:
+    """Steepest descent on the side where it agrees with the quench, which leaves the same way."""
+    same = np.sum((pair[0].points[0] - tracks[0].points[0]) ** 2) < np.sum(
+        (pair[0].points[0] - tracks[1].points[0]) ** 2
+    )
+    if not same:
+        tracks, reached = tracks[::-1], reached[::-1]
+    first, second = (pair[i] if found[i] == reached[i] else tracks[i] for i in (0, 1))
+    return first, second
+
+
+def _names(network: TransitionNetwork, ends: Sequence[int]) -> str:
+    return " and ".join(
+        "a minimum that is not in the network" if end < 0 else f"minimum {network.ids[end]}"
+        for end in ends
+    )
 
 
 def _ends(
-    system: System, network: TransitionNetwork, edge: int, branches: Branches
+    system: System, network: TransitionNetwork, edge: int, pair: tuple[Descent, Descent]
 ) -> tuple[int, int]:
     """Positions of the minima that the two branches end in, -1 where it is not known."""
     likely = [int(end) for end in network.ts_minima[edge]]
-    first, second = (_which(system, network, branch, likely) for branch in branches[edge])
+    first, second = (_which(system, network, branch, likely) for branch in pair)
     return first, second
 
 
@@ -167,52 +207,12 @@ def _operation(system: System, x: Float[np.ndarray, " dof"], branch: Descent) ->
     return system.symmetry.operation(x, branch.points[-1], tol)
 
 
-def _contradiction(
-    system: System, network: TransitionNetwork, edges: list[int], branches: Branches
-) -> tuple[int, Correction] | None:
-    """The first transition state whose branches end elsewhere than the network says."""
-    for edge in edges:
-        found = _ends(system, network, edge, branches)
-        stored = (int(network.ts_minima[edge, 0]), int(network.ts_minima[edge, 1]))
-        if sorted(found) != sorted(stored):
-            names = [int(network.ids[end]) if end >= 0 else -1 for end in (*stored, *found)]
-            return edge, Correction(
-                transition_state=int(network.ts_ids[edge]),
-                stored=(names[0], names[1]),
-                found=(names[2], names[3]),
-            )
-    return None
-
-
-def _explain(correction: Correction) -> tuple[str, str]:
-    found = " and ".join(
-        "a minimum that is not in the store" if end < 0 else f"minimum {end}"
-        for end in correction.found
-    )
-    return (
-        f"steepest descent from transition state {correction.transition_state} ends in {found}, "
-        f"not in minima {correction.stored[0]} and {correction.stored[1]} as the store says",
-        "leave `via` out and the path is planned around it, or choose other transition states",
-    )
-
-
-def _corrected(network: TransitionNetwork, edge: int, correction: Correction) -> TransitionNetwork:
-    """The network with the true ends of a transition state; without it if one is unknown."""
-    ends = network.ts_minima.copy()
-    if min(correction.found) < 0:
-        # It leads out of the known network: as a loop it joins no pair.
-        ends[edge] = ends[edge, 0]
-    else:
-        ends[edge] = [_position(network, end) for end in correction.found]
-    return dataclasses.replace(network, ts_minima=ends)
-
-
 def _assemble(
     system: System,
     network: TransitionNetwork,
     route: tuple[list[int], list[int]],
     branches: Branches,
-    corrections: list[Correction],
+    detours: tuple[Detour, ...],
 ) -> Pathway:
     """Put the pieces together, each carried to where the one before it ended."""
     minima, edges = route
@@ -221,7 +221,7 @@ def _assemble(
     for i, edge in enumerate(edges):
         assert network.ts_points is not None
         first, second = branches[edge]
-        ends = _ends(system, network, edge, branches)
+        ends = _ends(system, network, edge, (first, second))
         if ends[0] != minima[i]:
             first, second = second, first
         saddle = network.ts_points[edge], float(network.ts_energies[edge])
@@ -249,7 +249,7 @@ def _assemble(
         labels=system.labels or (),
         energy_unit=system.units.energy,
         length_unit=system.units.length,
-        corrections=tuple(corrections),
+        detours=detours,
     )
 
 
@@ -273,20 +273,20 @@ class _Piece:
     ) -> "_Piece":
         """Up the first branch, over the saddle and down the second, carried by an operation."""
         points = np.concatenate([first.points[::-1], saddle[0][None], second.points])
-        uphill = np.concatenate([first.gradients[::-1], -second.gradients])
-        size = np.linalg.norm(uphill, axis=1)
-        uphill = uphill / np.where(size > 0, size, 1.0)[:, None]
         top = len(first.points)
-        sides = points[top - 1], points[top + 1]
-        tangents = np.insert(uphill, top, _unit(sides[1] - sides[0]), axis=0)
+        up, down = -_downhill(first, saddle[0])[::-1], _downhill(second, saddle[0])
+        along = _unit(second.points[0] - first.points[0])
+        tangents = np.concatenate([up, along[None], down])
+        gradients = np.concatenate(
+            [first.gradients[::-1], np.zeros_like(along)[None], second.gradients]
+        )
         # At a minimum the gradient has no direction; the last chord has the path's.
         tangents[0], tangents[-1] = _unit(points[1] - points[0]), _unit(points[-1] - points[-2])
-        sign = np.where(np.arange(len(size)) < top, 1.0, -1.0)
         return cls(
             points=operation(points),
             energies=np.concatenate([first.energies[::-1], [saddle[1]], second.energies]),
             tangents=operation.directions(tangents),
-            slopes=np.insert(sign * size, top, 0.0),
+            slopes=np.sum(gradients * tangents, axis=1),
             halves=(top, len(second.points)),
         )
 
@@ -299,6 +299,17 @@ class _Piece:
             return np.concatenate([getattr(pieces[0], name), *rest])
 
         return cls(chain("points"), chain("energies"), chain("tangents"), chain("slopes"), (0, 0))
+
+
+def _downhill(branch: Descent, saddle: np.ndarray) -> np.ndarray:
+    """Unit tangents from the saddle down: against the gradient, or between a quench's steps."""
+    if branch.steepest:
+        size = np.linalg.norm(branch.gradients, axis=1, keepdims=True)
+        return -branch.gradients / np.where(size > 0, size, 1.0)
+    chords = np.diff(np.concatenate([saddle[None], branch.points]), axis=0)
+    chords /= np.linalg.norm(chords, axis=1, keepdims=True)
+    tangents = chords + np.concatenate([chords[1:], chords[-1:]])
+    return tangents / np.maximum(np.linalg.norm(tangents, axis=1, keepdims=True), 1e-300)
 
 
 def _unit(vector: np.ndarray) -> np.ndarray:

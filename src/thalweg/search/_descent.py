@@ -38,19 +38,21 @@ _SHRINK, _GROW, _SAFETY = 0.2, 1.8, 0.85
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Descent:
-    """One branch of a path of steepest descent, from beside a saddle to the minimum below.
+    """One branch of a downhill path, from beside a saddle to the minimum below.
 
     Attributes:
         points: Points along it, `(n, dof)`; the last is the minimum.
         energies: Their energies, which fall from row to row.
         gradients: Their gradients, `(n, dof)`.
         outcome: `Outcome.success` if it ended in a certified minimum.
+        steepest: Whether it is steepest descent; otherwise it is the track of a quench.
     """
 
     points: Float[np.ndarray, "n dof"]
     energies: Float[np.ndarray, " n"]
     gradients: Float[np.ndarray, "n dof"]
     outcome: Outcome
+    steepest: bool = True
 
 
 @eqx.filter_jit

@@ -5,7 +5,7 @@ import pytest
 
 from thalweg.core import ArgumentError, SolveError
 from thalweg.energies import system as catalogue
-from thalweg.landscape import pathway
+from thalweg.landscape import _pathway, pathway
 
 
 @pytest.fixture(scope="module")
@@ -88,37 +88,41 @@ def test_via_is_followed(path, mueller_brown):
     np.testing.assert_array_equal(given.points, path.points)
 
 
-def test_a_store_that_is_wrong_is_corrected(path, mueller_brown):
+def test_a_network_that_is_wrong_is_refused(mueller_brown):
     surface, network = mueller_brown
-    # Transition state 0 joins 1 and 2 in truth; here it seems a way from 0 to 1.
+    # Transition state 0 joins 1 and 2 in truth, by steepest descent and by quenches.
     wrong = dataclasses.replace(network, ts_minima=np.array([[0, 1], [0, 2]]))
-    found = pathway(surface, wrong, 0, 1)
-    assert found.minima == path.minima
-    (correction,) = found.corrections
-    assert correction.transition_state == 0
-    assert correction.stored == (0, 1)
-    assert set(correction.found) == {1, 2}
-    with pytest.raises(SolveError, match=r"ends in minimum \d and minimum \d, not in minima 0 and 1"):
-        pathway(surface, wrong, 0, 1, via=[0])
+    with pytest.raises(SolveError, match="the network says minimum 0 and minimum 1"):
+        pathway(surface, wrong, 0, 1)
 
 
-def test_a_minimum_that_is_not_stored_breaks_the_path(mueller_brown):
+def test_where_steepest_descent_leads_elsewhere_the_path_follows_the_quench(
+    mueller_brown, monkeypatch, path
+):
+    """Descents whose second branch has lost its way stand for a ridge that a quench crosses."""
     surface, network = mueller_brown
-    part = network.select(np.array([True, True, False]))
-    part = dataclasses.replace(
-        part,
-        ts_ids=np.array([0]),
-        ts_energies=network.ts_energies[:1],
-        ts_orders=network.ts_orders[:1],
-        ts_log_products=network.ts_log_products[:1],
-        ts_hits=network.ts_hits[:1],
-        ts_minima=np.array([[0, 1]]),
-        ts_points=network.ts_points[:1],
-    )
-    with pytest.raises(ArgumentError, match="different pieces"):
-        pathway(surface, part, 0, 1)
-    with pytest.raises(SolveError, match="not in the store"):
-        pathway(surface, part, 0, 1, via=[0])
+    true = _pathway.descend
+
+    def astray(*args, **options):
+        pairs = true(*args, **options)
+        return [(a, dataclasses.replace(b, points=b.points + 0.3)) for a, b in pairs]
+
+    monkeypatch.setattr(_pathway, "descend", astray)
+    found = _pathway.pathway(surface, network, 0, 1)
+    assert found.minima == path.minima
+    assert [detour.transition_state for detour in found.detours] == [1, 0]
+    for detour in found.detours:
+        assert min(detour.found) == -1
+        assert min(detour.stored) >= 0
+    stationary = found.points[found.rows]
+    np.testing.assert_allclose(stationary, path.points[path.rows], atol=1e-9)
+    rise = np.diff(found.energies)
+    for i, (low, high) in enumerate(zip(found.rows[:-1], found.rows[1:], strict=True)):
+        assert np.all(rise[low:high] * (-1) ** i > 0)
+    # Quenches cut corners: their way is no longer than a few percent off steepest descent's.
+    assert found.length == pytest.approx(path.length, rel=0.2)
+    np.testing.assert_allclose(np.linalg.norm(found.tangents, axis=1), 1.0)
+    assert np.all(np.abs(np.diff(found.points, axis=0)).max(axis=1) < 0.1)
 
 
 def test_wrong_calls(mueller_brown):
