@@ -37,6 +37,13 @@ REFERENCES = (
     Reference("completeness", "Bulmer, Biometrics 30, 101 (1974)"),
     Reference("disconnectivity graph", "Becker & Karplus, J. Chem. Phys. 106, 1495 (1997)"),
     Reference("disconnectivity graph", "Wales, Miller & Walsh, Nature 394, 758 (1998)"),
+    Reference("steepest descent", "Page & McIver, J. Chem. Phys. 88, 922 (1988)"),
+    Reference(
+        "exponential Rosenbrock method",
+        "Hochbruck, Ostermann & Schweitzer, SIAM J. Numer. Anal. 47, 786 (2009)",
+    ),
+    Reference("cooperativity index", "Stillinger & Weber, Phys. Rev. A 28, 2408 (1983)"),
+    Reference("network statistics", "Doye, Phys. Rev. Lett. 88, 238701 (2002)"),
     Reference("ASE", "Larsen et al., J. Phys.: Condens. Matter 29, 273002 (2017)"),
 )
 
