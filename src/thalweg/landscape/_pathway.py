@@ -163,7 +163,7 @@ def _mixed(
         (pair[0].points[0] - tracks[1].points[0]) ** 2
     )
     if not same:
-        tracks, reached = tracks[::-1], reached[::-1]
+        tracks, reached = (tracks[1], tracks[0]), (reached[1], reached[0])
     first, second = (pair[i] if found[i] == reached[i] else tracks[i] for i in (0, 1))
     return first, second
 

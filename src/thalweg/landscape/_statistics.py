@@ -3,6 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import jax
 import networkx as nx
@@ -181,7 +182,8 @@ def network_statistics(
     degrees = np.bincount(edges.ravel(), minlength=count)
     chosen = _sources(count, sources, seed)
     mean_path, diameter = _paths(count, edges, chosen)
-    local = np.array(list(nx.clustering(graph).values()), float)
+    by_node: Any = nx.clustering(graph)  # a dict for a whole graph, says its documentation
+    local = np.array([by_node[node] for node in range(count)], float)
     triples = float(np.sum(degrees * (degrees - 1)) / 2)
     closed = float(np.sum(local * degrees * (degrees - 1)) / 2)
     n_degenerate = int(part.degenerate.sum())

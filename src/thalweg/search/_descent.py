@@ -328,5 +328,6 @@ def _phi(z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
     two = (one - 1.0) / y
     three = (two - 0.5) / y
     four = (three - 1.0 / 6.0) / y
-    exact = (one, two, three, four)
-    return tuple(np.where(small, a, b) for a, b in zip(series, exact, strict=True))
+    pairs = zip(series, (one, two, three, four), strict=True)
+    one, two, three, four = (np.where(small, near, far) for near, far in pairs)
+    return one, two, three, four
