@@ -24,7 +24,8 @@ def gap(points, curve):
     best = np.full(len(points), np.inf)
     for side in (-1, 0):
         a, b = curve[nearest + side], curve[nearest + side + 1]
-        along = np.sum((points - a) * (b - a), axis=1) / np.sum((b - a) ** 2, axis=1)
+        squared = np.maximum(np.sum((b - a) ** 2, axis=1), 1e-300)
+        along = np.sum((points - a) * (b - a), axis=1) / squared
         foot = a + np.clip(along, 0, 1)[:, None] * (b - a)
         best = np.minimum(best, np.linalg.norm(points - foot, axis=1))
     return best.max()
@@ -57,20 +58,19 @@ def test_mueller_brown(mueller_brown):
         [-146.699517210, -40.664843509, -80.767818130, -72.248940112, -108.166724117],
         atol=1e-8,
     )
-    # Lengths by Radau from 1e-6 beside the saddles.
-    total = 0.0
-    for position, saddle in enumerate(network.ts_points):
+    # Every half step by Radau from 1e-6 beside its saddle.
+    for low, high in zip(path.rows[:-1], path.rows[1:], strict=True):
+        top = high if path.kinds[high] == 1 else low
+        half = path.points[low : high + 1]
+        saddle, other = path.points[top], half[0] if top == high else half[-1]
         mode = certify_many(surface, saddle[None], 1)[0].mode
-        for side in (1.0, -1.0):
-            curve = flow(surface.energy, saddle + side * 1e-6 * mode, 1.0)
-            total += np.sum(np.linalg.norm(np.diff(curve, axis=0), axis=1))
-            ends = network.points[network.ts_minima[position]]
-            assert np.linalg.norm(curve[-1] - ends, axis=1).min() < 1e-6
-            rows = path.points[np.linalg.norm(path.points - saddle, axis=1) > 1e-3]
-            near = rows[[np.min(np.linalg.norm(curve - row, axis=1)) < 5e-3 for row in rows]]
-            assert len(near) > 20
-            assert gap(near, curve) < 1e-5
-    assert path.length == pytest.approx(total, abs=2e-4)
+        near = half[-2] if top == high else half[1]
+        side = 1.0 if (near - saddle) @ mode > 0 else -1.0
+        curve = flow(surface.energy, saddle + side * 1e-6 * mode, 1.0)
+        assert np.linalg.norm(curve[-1] - other) < 1e-6
+        assert gap(half, curve) < 2e-6
+        length = np.sum(np.linalg.norm(np.diff(curve, axis=0), axis=1))
+        assert path.lengths[high] - path.lengths[low] == pytest.approx(length, abs=5e-5)
 
 
 def test_a_path_that_is_known_exactly():
@@ -137,7 +137,7 @@ def test_lj7(lj7):
         path = _check(catalogue("lj7"), lj7, int(start), lowest)
         assert np.all(path.steps.cooperativity.between(1.0, 7.0))
     back = pathway(catalogue("lj7"), lj7, lowest, int(order[-1]))
-    assert back.length == pytest.approx(path.length, abs=1e-6)
+    assert back.length == pytest.approx(path.length, abs=1e-4)
 
 
 def test_a_degenerate_rearrangement(lj7):
