@@ -235,15 +235,16 @@ def _assemble(
         pieces.append(_Piece.over(saddle, first, second, operation))
         here = pieces[-1].points[-1]
     joined = _Piece.joined(pieces)
+    lengths = _arc_lengths(joined.points, joined.tangents)
     halves = np.array([length for piece in pieces for length in piece.halves])
     return Pathway(
         minima=tuple(int(network.ids[m]) for m in minima),
         transition_states=tuple(int(network.ts_ids[e]) for e in edges),
         points=joined.points,
         energies=joined.energies,
-        lengths=_arc_lengths(joined.points, joined.tangents),
+        lengths=lengths,
         tangents=joined.tangents,
-        slopes=joined.slopes,
+        slopes=_bounded(joined.slopes, joined.energies, lengths),
         rows=np.concatenate([[0], np.cumsum(halves)]),
         shape=_particles(system),
         labels=system.labels or (),
@@ -333,6 +334,18 @@ def _arc_lengths(points: np.ndarray, tangents: np.ndarray) -> Float[np.ndarray, 
     # A kink between two points (a minimum) makes the cubic wander; the chord bounds it.
     total = np.clip(total, size[:, 0], 1.1 * size[:, 0])
     return np.concatenate([[0.0], np.cumsum(total)])
+
+
+def _bounded(slopes: np.ndarray, energies: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """Slopes with which cubics through the energies do not overshoot (Fritsch and Carlson, 1980).
+
+    Those of steepest descent pass as they are; those of a quench's long steps may not.
+    """
+    secant = np.diff(energies) / np.maximum(np.diff(lengths), 1e-300)
+    least = 3.0 * np.minimum(np.abs(secant[:-1]), np.abs(secant[1:]))
+    out = np.zeros_like(slopes)
+    out[1:-1] = np.clip(slopes[1:-1], -least, least)
+    return out
 
 
 def _particles(system: System) -> tuple[int, int]:
