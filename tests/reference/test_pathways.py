@@ -162,13 +162,3 @@ def test_lj7_branch_against_radau(lj7):
         for branch in (first, second):
             curve = flow(energy, branch.points[0], 100.0)
             assert gap(branch.points[:-1], curve) < 1e-4
-
-
-@pytest.mark.slow
-def test_points_on_a_sphere(tmp_path):
-    """The two minima of 16 charges, -92.911655 and -92.920354 (Erber & Hockney, 1991)."""
-    system = catalogue("thomson16")
-    landscape = explore(system, tmp_path / "t16.db", key=0, budget=60, minima=2).landscape
-    path = _check(system, landscape, *(int(i) for i in np.argsort(landscape.network.energies)[:2]))
-    radii = np.linalg.norm(path.points.reshape(-1, 16, 3), axis=2)
-    np.testing.assert_allclose(radii, 1.0, atol=1e-12)
