@@ -61,10 +61,13 @@ if TYPE_CHECKING:
     from .landscape import DisconnectivityTree as DisconnectivityTree
     from .landscape import Landscape as Landscape
     from .landscape import Minimum as Minimum
+    from .landscape import Pathway as Pathway
     from .landscape import TransitionNetwork as TransitionNetwork
     from .landscape import TransitionState as TransitionState
     from .landscape import disconnectivity_tree as disconnectivity_tree
     from .landscape import estimate_completeness as estimate_completeness
+    from .landscape import network_statistics as network_statistics
+    from .landscape import pathway as pathway
     from .search import FIRE as FIRE
     from .search import LBFGS as LBFGS
     from .search import Band as Band
@@ -75,6 +78,7 @@ if TYPE_CHECKING:
     from .search import climb as climb
     from .search import quench as quench
     from .search import quench_many as quench_many
+    from .viz import plot_pathway as plot_pathway
     from .viz import plot_tree as plot_tree
     from .viz import save_figure as save_figure
     from .workflows import MapConfig as MapConfig
@@ -91,14 +95,14 @@ _HOMES = {
     "io": "system_from_ase",
     "kinetics": "mean_first_passage_time rate transition_rates",
     "landscape": (
-        "DisconnectivityTree Landscape Minimum TransitionNetwork TransitionState "
-        "disconnectivity_tree estimate_completeness"
+        "DisconnectivityTree Landscape Minimum Pathway TransitionNetwork TransitionState "
+        "disconnectivity_tree estimate_completeness network_statistics pathway"
     ),
     "search": (
         "FIRE LBFGS Band BasinHopping Dimer EigenvectorFollowing certify_many climb quench "
         "quench_many"
     ),
-    "viz": "plot_tree save_figure",
+    "viz": "plot_pathway plot_tree save_figure",
     "workflows": "MapConfig MapProgress",
 }
 _HOME = {name: package for package, names in _HOMES.items() for name in names.split()}

@@ -9,6 +9,8 @@ from ._files import export, import_
 from ._info import info
 from ._map import map_
 from ._rates import rates
+from ._network import network
+from ._path import path
 from ._systems import systems
 from ._tree import tree
 
@@ -48,6 +50,8 @@ def _root(
 
 app.command("map", short_help="Find, certify and connect minima and transition states.")(map_)
 app.command("tree", short_help="Draw the disconnectivity graph of a landscape.")(tree)
+app.command("path", short_help="Follow the path between two minima.")(path)
+app.command("network", short_help="Describe the network of minima as a graph.")(network)
 app.command("info", short_help="Say what a landscape holds and what is missing.")(info)
 app.command("rates", short_help="Say how fast it moves between minima, and by which path.")(rates)
 app.command("systems", short_help="List the systems of the catalogue.")(systems)

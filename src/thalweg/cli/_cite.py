@@ -42,6 +42,13 @@ REFERENCES = (
     Reference("fastest paths", "Evans & Wales, J. Chem. Phys. 121, 1080 (2004)"),
     Reference("Kramers rates", "Kramers, Physica 7, 284 (1940)"),
     Reference("metastable groups", "Deuflhard & Weber, Linear Algebra Appl. 398, 161 (2005)"),
+    Reference("steepest descent", "Page & McIver, J. Chem. Phys. 88, 922 (1988)"),
+    Reference(
+        "exponential Rosenbrock method",
+        "Hochbruck, Ostermann & Schweitzer, SIAM J. Numer. Anal. 47, 786 (2009)",
+    ),
+    Reference("cooperativity index", "Stillinger & Weber, Phys. Rev. A 28, 2408 (1983)"),
+    Reference("network statistics", "Doye, Phys. Rev. Lett. 88, 238701 (2002)"),
     Reference("ASE", "Larsen et al., J. Phys.: Condens. Matter 29, 273002 (2017)"),
 )
 

@@ -9,6 +9,8 @@ A tour:
 - `Landscape`: the reader's handle on a store: data frames, network, completeness, integrity.
 - `TransitionNetwork`: the same as frozen arrays: components, lowest barriers, subsets.
 - `disconnectivity_tree`: superbasins by energy level (or exactly), with a layout; `viz` draws it.
+- `pathway`: the continuous path of steepest descent between two minima.
+- `network_statistics`: degrees, clustering, path lengths and the like, for graph theory.
 - `estimate_completeness`: how many points are probably still missing, from discovery counts.
 
 ```python
@@ -39,6 +41,10 @@ from ._landscape import Completeness as Completeness
 from ._landscape import Landscape as Landscape
 from ._network import SpanningForest as SpanningForest
 from ._network import TransitionNetwork as TransitionNetwork
+from ._path_record import Detour as Detour
+from ._path_record import Pathway as Pathway
+from ._pathway import pathway as pathway
+from ._route import lowest_route as lowest_route
 from ._schema import SCHEMA_VERSION as SCHEMA_VERSION
 from ._schema import StoreHeader as StoreHeader
 from ._stationary import Attempt as Attempt
@@ -48,4 +54,6 @@ from ._stationary import Minimum as Minimum
 from ._stationary import Rejected as Rejected
 from ._stationary import Round as Round
 from ._stationary import TransitionState as TransitionState
+from ._statistics import NetworkStatistics as NetworkStatistics
+from ._statistics import network_statistics as network_statistics
 from ._store import Store as Store

@@ -1,0 +1,142 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from thalweg.core import ArgumentError, SolveError
+from thalweg.energies import system as catalogue
+from thalweg.landscape import _pathway, pathway
+
+
+@pytest.fixture(scope="module")
+def path(mueller_brown):
+    return pathway(*mueller_brown, 0, 1)
+
+
+def test_sequence_and_rows(path, mueller_brown):
+    _, network = mueller_brown
+    assert path.minima == (0, 2, 1)
+    assert path.transition_states == (1, 0)
+    np.testing.assert_array_equal(path.kinds[path.rows], [0, 1, 0, 1, 0])
+    assert np.sum(path.kinds >= 0) == 5
+    stationary = path.points[path.rows]
+    expected = np.stack([network.points[0], network.ts_points[1], network.points[2]])
+    np.testing.assert_allclose(stationary[:3], expected, atol=1e-9)
+    assert path.step_of_row[path.rows].tolist() == [0, 0, 1, 1, 1]
+    assert path.highest == 1
+    np.testing.assert_allclose(path.barriers[:, 0].max(), path.barrier)
+
+
+def test_energy_falls_from_every_transition_state(path):
+    rise = np.diff(path.energies)
+    for i, (low, high) in enumerate(zip(path.rows[:-1], path.rows[1:], strict=True)):
+        assert np.all(rise[low:high] * (-1) ** i > 0)
+
+
+def test_slopes_and_tangents_belong_to_the_path(path, mueller_brown):
+    import jax
+
+    gradient = np.asarray(jax.vmap(jax.grad(mueller_brown[0].energy))(path.points))
+    np.testing.assert_allclose(np.sum(gradient * path.tangents, axis=1), path.slopes, atol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(gradient, axis=1), np.abs(path.slopes), atol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(path.tangents, axis=1), 1.0)
+
+
+def test_the_way_back(path, mueller_brown):
+    back = pathway(*mueller_brown, 1, 0)
+    assert back.transition_states == path.transition_states[::-1]
+    np.testing.assert_allclose(back.points, path.points[::-1], atol=1e-9)
+    assert back.length == pytest.approx(path.length, abs=1e-10)
+
+
+def test_steps_table(path):
+    steps = path.steps
+    assert list(steps.transition_state) == [1, 0]
+    assert list(steps.minimum_a) == [0, 2]
+    assert steps.length.sum() == pytest.approx(path.length)
+    # Every coordinate counts as a particle here: the index lies between one and both of them.
+    move = np.diff(path.points[path.rows[::2]], axis=0)
+    expected = np.sum(move**2, axis=1) ** 2 / np.sum(move**4, axis=1)
+    np.testing.assert_allclose(steps.cooperativity, expected)
+    np.testing.assert_allclose(steps.largest_displacement, np.abs(move).max(axis=1))
+    assert np.all(steps.distance <= steps.length)
+
+
+@pytest.mark.parametrize("n", [9, 50, 401])
+def test_resample(path, mueller_brown, n):
+    import jax
+
+    short = path.resample(n)
+    assert len(short.points) == n
+    np.testing.assert_array_equal(short.points[short.rows], path.points[path.rows])
+    np.testing.assert_array_equal(short.energies[short.rows], path.energies[path.rows])
+    assert short.length == path.length
+    for low, high in zip(short.rows[:-1], short.rows[1:], strict=True):
+        gaps = np.diff(short.lengths[low : high + 1])
+        np.testing.assert_allclose(gaps, gaps[0])
+    energies = np.asarray(jax.vmap(mueller_brown[0].energy)(short.points))
+    np.testing.assert_allclose(short.energies, energies, atol=5e-3)
+
+
+def test_resample_needs_room(path):
+    with pytest.raises(ArgumentError, match="n=8 points are too few"):
+        path.resample(8)
+
+
+def test_via_is_followed(path, mueller_brown):
+    given = pathway(*mueller_brown, 0, 1, via=[1, 0])
+    np.testing.assert_array_equal(given.points, path.points)
+
+
+def test_a_network_that_is_wrong_is_refused(mueller_brown):
+    surface, network = mueller_brown
+    # Transition state 0 joins 1 and 2 in truth, by steepest descent and by quenches.
+    wrong = dataclasses.replace(network, ts_minima=np.array([[0, 1], [0, 2]]))
+    with pytest.raises(SolveError, match="the network says minimum 0 and minimum 1"):
+        pathway(surface, wrong, 0, 1)
+
+
+def test_where_steepest_descent_leads_elsewhere_the_path_follows_the_quench(
+    mueller_brown, monkeypatch, path
+):
+    """Descents whose second branch has lost its way stand for a ridge that a quench crosses."""
+    surface, network = mueller_brown
+    true = _pathway.descend
+
+    def astray(*args, **options):
+        pairs = true(*args, **options)
+        return [(a, dataclasses.replace(b, points=b.points + 0.3)) for a, b in pairs]
+
+    monkeypatch.setattr(_pathway, "descend", astray)
+    found = _pathway.pathway(surface, network, 0, 1)
+    assert found.minima == path.minima
+    assert [detour.transition_state for detour in found.detours] == [1, 0]
+    for detour in found.detours:
+        assert min(detour.found) == -1
+        assert min(detour.stored) >= 0
+    stationary = found.points[found.rows]
+    np.testing.assert_allclose(stationary, path.points[path.rows], atol=1e-9)
+    rise = np.diff(found.energies)
+    for i, (low, high) in enumerate(zip(found.rows[:-1], found.rows[1:], strict=True)):
+        assert np.all(rise[low:high] * (-1) ** i > 0)
+    # Quenches cut corners: their way is no longer than a few percent off steepest descent's.
+    assert found.length == pytest.approx(path.length, rel=0.2)
+    np.testing.assert_allclose(np.linalg.norm(found.tangents, axis=1), 1.0)
+    assert np.all(np.abs(np.diff(found.points, axis=0)).max(axis=1) < 0.1)
+
+
+def test_wrong_calls(mueller_brown):
+    surface, network = mueller_brown
+    with pytest.raises(ArgumentError, match="no minimum with the id 9"):
+        pathway(surface, network, 0, 9)
+    with pytest.raises(ArgumentError, match="no coordinates"):
+        pathway(surface, dataclasses.replace(network, points=None), 0, 1)
+    with pytest.raises(ArgumentError, match="has 9 coordinates"):
+        pathway(catalogue("lj3"), network, 0, 1)
+    with pytest.raises(SolveError, match="no index-1 saddle"):
+        pathway(surface, dataclasses.replace(network, ts_points=network.points[:2]), 0, 1)
+
+
+def test_text(path):
+    assert str(path).startswith("2 steps, barrier 106.034674")
+    assert str(path).endswith("0 -[1]- 2 -[0]- 1")
