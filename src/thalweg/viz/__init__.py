@@ -1,6 +1,7 @@
 """Data in, figures out; it computes nothing.
 
 - `plot_tree`: a disconnectivity graph on matplotlib axes, coloured by group or by value.
+- `plot_heat_capacity`: a superposition's heat capacity with its parts, its uncertainty and samples.
 - `save_figure`: to png, pdf or svg, ready to print.
 
 ```python
@@ -10,6 +11,7 @@ save_figure(ax.figure, "lj13.pdf")
 """
 
 from ._style import save_figure as save_figure
+from ._thermo import plot_heat_capacity as plot_heat_capacity
 from ._tree import TreeStyle as TreeStyle
 from ._tree import figure_size as figure_size
 from ._tree import plot_tree as plot_tree
