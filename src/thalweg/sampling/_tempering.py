@@ -112,7 +112,7 @@ class _Run(eqx.Module):
     constraint: Constraint | None
 
 
-def parallel_tempering(
+def parallel_tempering(  # noqa: PLR0913 - all but three have defaults
     system: System,
     temperatures: Sequence[float] | Float[np.ndarray, " temperatures"],
     key: PRNGKey,
@@ -163,10 +163,12 @@ def parallel_tempering(
     walkers = _begin(run, start_key, start)
     limit = math.inf if budget is None else began + budget
     share = warm / (warm + sweeps)
-    walkers, _, done = _drive(run, walkers, warm_key, warm, began + share * (limit - began), True)
+    walkers, _, done = _drive(
+        run, walkers, warm_key, warm, began + share * (limit - began), adapt=True
+    )
     warm = done
     walkers = eqx.tree_at(lambda w: w.trips, walkers, jnp.zeros_like(walkers.trips))
-    walkers, records, _ = _drive(run, walkers, main_key, sweeps, limit, False)
+    walkers, records, _ = _drive(run, walkers, main_key, sweeps, limit, adapt=False)
     energies, accepted, exchanged, tried = (np.concatenate(parts) for parts in records)
     x = np.asarray(walkers.x).reshape(-1, len(ladder), replicas)
     return TemperingSamples(
@@ -266,14 +268,14 @@ def _allowed(
 
 
 def _drive(
-    run: _Run, walkers: _Walkers, key: PRNGKey, sweeps: int, limit: float, adapt: bool
+    run: _Run, walkers: _Walkers, key: PRNGKey, sweeps: int, limit: float, *, adapt: bool
 ) -> tuple[_Walkers, list[list[np.ndarray]], int]:
     """Sweeps in blocks until they are done or time is up; at least one block."""
     records: list[list[np.ndarray]] = [[], [], [], []]
     done = 0
     while done < sweeps and (done == 0 or time.perf_counter() < limit):
         size = min(_CHUNK, sweeps - done)
-        walkers, out = _sweeps(run, walkers, key, jnp.asarray(done), size, adapt)
+        walkers, out = _sweeps(run, walkers, key, jnp.asarray(done), size, adapt=adapt)
         for record, part in zip(records, out, strict=True):
             record.append(np.asarray(part))
         done += size
@@ -282,11 +284,11 @@ def _drive(
 
 @eqx.filter_jit
 def _sweeps(
-    run: _Run, walkers: _Walkers, key: PRNGKey, first: Array, count: int, adapt: bool
+    run: _Run, walkers: _Walkers, key: PRNGKey, first: Array, count: int, *, adapt: bool
 ) -> tuple[_Walkers, tuple[Array, Array, Array, Array]]:
     def sweep(walkers: _Walkers, number: Array) -> tuple[_Walkers, tuple[Array, ...]]:
         move_key, swap_key = jax.random.split(jax.random.fold_in(key, number))
-        walkers, accepted = _moves(run, walkers, move_key, adapt)
+        walkers, accepted = _moves(run, walkers, move_key, adapt=adapt)
         walkers, exchanged, tried = _exchange(run, walkers, swap_key, number)
         energy = walkers.energy.reshape(-1, run.replicas)
         return walkers, (energy, accepted, exchanged, tried)
@@ -295,7 +297,7 @@ def _sweeps(
 
 
 def _moves(
-    run: _Run, walkers: _Walkers, key: PRNGKey, adapt: bool
+    run: _Run, walkers: _Walkers, key: PRNGKey, *, adapt: bool
 ) -> tuple[_Walkers, Float[Array, " temperatures"]]:
     """Metropolis moves of every walker, and the share accepted at each temperature."""
     kt = jnp.repeat(run.kt, run.replicas)

@@ -113,7 +113,7 @@ def _kt(ensemble: HarmonicEnsemble, temperature: float) -> float:
 def _log_sums(
     values: Float[np.ndarray, " n"], labels: Int[np.ndarray, " n"], count: int
 ) -> Float[np.ndarray, " groups"]:
-    """ln Σ exp over each group, without overflow."""
+    """Ln Σ exp over each group, without overflow."""
     top = np.full(count, -np.inf)
     np.maximum.at(top, labels, values)
     total = np.zeros(count)

@@ -10,6 +10,7 @@ Source: Wales, Phys. Rev. E 95, 030105 (2017).
 """
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -107,9 +108,7 @@ def _peak(ensemble: AbstractEnsemble, low: float, high: float) -> HeatCapacityPe
         rising=rising,
         rising_shares=gained / gained.sum(),
         rate=float(gained.sum()),
-        gap=float(
-            energies[rising] @ gained / gained.sum() - energies[falling] @ lost / lost.sum()
-        ),
+        gap=float(energies[rising] @ gained / gained.sum() - energies[falling] @ lost / lost.sum()),
     )
 
 
@@ -128,7 +127,8 @@ def _summit(ensemble: AbstractEnsemble, low: float, high: float) -> float:
     ends = np.log(low), np.log(high)
     if not slope(ends[0]) > 0 > slope(ends[1]):  # a plateau of equal values on the grid
         return float(np.exp(0.5 * (ends[0] + ends[1])))
-    return float(np.exp(optimize.brentq(slope, *ends, xtol=1e-12)))
+    root: Any = optimize.brentq(slope, *ends, xtol=1e-12)
+    return float(np.exp(root))
 
 
 def temperature_range(ensemble: AbstractEnsemble) -> tuple[float, float]:
@@ -148,8 +148,6 @@ def temperature_range(ensemble: AbstractEnsemble) -> tuple[float, float]:
     tallest = max(peak.heat_capacity for peak in peaks)
     floor = float(curve(ensemble, np.array([1e-3 * spread]))[0])
     seen = [
-        peak.temperature
-        for peak in peaks
-        if peak.heat_capacity - floor > 0.02 * (tallest - floor)
+        peak.temperature for peak in peaks if peak.heat_capacity - floor > 0.02 * (tallest - floor)
     ]
     return seen[0] / 3.0, 2.0 * seen[-1]

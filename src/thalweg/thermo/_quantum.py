@@ -114,9 +114,7 @@ class QuantumEnsemble(AbstractEnsemble):
 
     def capacities(self, temperature: Temperature) -> States:
         """Heat capacity of the vibrations of each minimum, in units of `boltzmann`."""
-        return self._sum(
-            self._kt(temperature), lambda y: y * y * np.exp(-y) / np.expm1(-y) ** 2
-        )
+        return self._sum(self._kt(temperature), lambda y: y * y * np.exp(-y) / np.expm1(-y) ** 2)
 
     @property
     def _lowest(self) -> float:

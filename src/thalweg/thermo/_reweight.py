@@ -136,7 +136,7 @@ def _moments(
     return lowest + mean, capacity
 
 
-def _pymbar():  # noqa: ANN202 - an optional module
+def _pymbar():
     """Pymbar, or an error that says how to get it."""
     chatter = logging.getLogger("pymbar")
     level = chatter.level

@@ -33,7 +33,6 @@ from thalweg.landscape import CompletenessEstimate, estimate_completeness
 
 from ._superposition import AbstractEnsemble, checked_temperature
 
-
 _MANY = 20_000
 """Beyond so many missing minima, their expected numbers stand for draws."""
 
@@ -158,7 +157,9 @@ def _draw_extra(
             continue
         uniform = np.asarray(jax.random.uniform(jax.random.fold_in(choice, draw), (_MANY,)))
         chosen = np.searchsorted(cumulative, uniform[: counts[draw]])
-        extra[draw, donors] = np.bincount(np.minimum(chosen, len(donors) - 1), minlength=len(donors))
+        extra[draw, donors] = np.bincount(
+            np.minimum(chosen, len(donors) - 1), minlength=len(donors)
+        )
     return extra
 
 
