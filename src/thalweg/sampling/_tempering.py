@@ -237,7 +237,7 @@ def _quenched_starts(run: _Run, key: PRNGKey, lanes: int) -> np.ndarray:
     """Minima reached from random starts, repeated if there are too few that are allowed."""
     system, good = run.system, []
     for batch in range(_START_ROUNDS):
-        found = quench_many(system, start_points(system, key, batch * lanes, lanes))
+        found = quench_many(system, np.asarray(start_points(system, key, batch * lanes, lanes)))
         x = jnp.asarray(found.x.T)
         fine = (found.outcome == Outcome.success) & np.asarray(
             _allowed(run, x, jnp.asarray(found.value))
@@ -285,7 +285,7 @@ def _drive(
 @eqx.filter_jit
 def _sweeps(
     run: _Run, walkers: _Walkers, key: PRNGKey, first: Array, count: int, *, adapt: bool
-) -> tuple[_Walkers, tuple[Array, Array, Array, Array]]:
+) -> tuple[_Walkers, tuple[Array, ...]]:
     def sweep(walkers: _Walkers, number: Array) -> tuple[_Walkers, tuple[Array, ...]]:
         move_key, swap_key = jax.random.split(jax.random.fold_in(key, number))
         walkers, accepted = _moves(run, walkers, move_key, adapt=adapt)

@@ -38,7 +38,7 @@ def modes_of(
             "pass modes=: the number of coordinates less the zero modes, 33 for 13 free atoms",
         )
     table = _zero_modes(landscape, "minima")
-    bare = table.index[table["zero_modes"].isna()]
+    bare = table.index[np.isnan(table["zero_modes"].to_numpy())]
     if len(bare):
         raise ArgumentError(
             f"{len(bare)} minima (the first is {bare[0]}) were imported without certificates, so "
@@ -60,7 +60,7 @@ def _zero_modes(landscape: Landscape, table: str) -> pd.DataFrame:
     ]
     return pd.DataFrame(
         np.array(counts, dtype=float).reshape(-1, 2),
-        index=frame["id"],
+        index=pd.Index(frame["id"].tolist()),
         columns=["zero_modes", "expected"],
     )
 

@@ -16,6 +16,7 @@ Source: Shirts & Chodera, J. Chem. Phys. 129, 124105 (2008).
 import dataclasses
 import logging
 
+import jax
 import numpy as np
 from jaxtyping import Float
 from scipy import special
@@ -25,8 +26,11 @@ from thalweg.sampling import TemperingSamples
 
 from ._superposition import checked_temperature
 
-_MOST = 20_000
+_MOST = 60_000
 """Energies that enter the solution; more are thinned evenly, since they are correlated anyway."""
+
+_PROTOCOL = ({"method": "adaptive", "options": {"min_sc_iter": 0}},)
+"""Newton's method from a good guess: it needs a few iterations, pymbar's general one hundreds."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -112,9 +116,16 @@ def _free_energies(
     if len(beta) == 1:
         return np.zeros(1)
     mbar = _pymbar()
-    flat = energies.reshape(-1) - energies.min()
+    lowest = float(energies.min())
+    flat = energies.reshape(-1) - lowest
+    if guess is None:  # thermodynamic integration: d(βF)/dβ is the mean energy
+        mean = energies.mean(axis=(1, 2)) - lowest
+        steps = 0.5 * (mean[1:] + mean[:-1]) * np.diff(beta)
+        guess = np.concatenate([[0.0], np.cumsum(steps)])
     number = np.full(len(beta), energies[0].size)
-    solved = mbar.MBAR(beta[:, None] * flat, number, initial_f_k=guess)
+    reduced = beta[:, None] * flat
+    with jax.numpy_dtype_promotion("standard"):  # pymbar mixes integers and floats
+        solved = mbar.MBAR(reduced, number, initial_f_k=guess, solver_protocol=_PROTOCOL)
     return np.asarray(solved.f_k)
 
 
