@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from .landscape import TransitionState as TransitionState
     from .landscape import disconnectivity_tree as disconnectivity_tree
     from .landscape import estimate_completeness as estimate_completeness
+    from .sampling import parallel_tempering as parallel_tempering
     from .search import FIRE as FIRE
     from .search import LBFGS as LBFGS
     from .search import Band as Band
@@ -72,6 +73,8 @@ if TYPE_CHECKING:
     from .search import climb as climb
     from .search import quench as quench
     from .search import quench_many as quench_many
+    from .thermo import HarmonicEnsemble as HarmonicEnsemble
+    from .viz import plot_heat_capacity as plot_heat_capacity
     from .viz import plot_tree as plot_tree
     from .viz import save_figure as save_figure
     from .workflows import MapConfig as MapConfig
@@ -90,11 +93,13 @@ _HOMES = {
         "DisconnectivityTree Landscape Minimum TransitionNetwork TransitionState "
         "disconnectivity_tree estimate_completeness"
     ),
+    "sampling": "parallel_tempering",
     "search": (
         "FIRE LBFGS Band BasinHopping Dimer EigenvectorFollowing certify_many climb quench "
         "quench_many"
     ),
-    "viz": "plot_tree save_figure",
+    "thermo": "HarmonicEnsemble",
+    "viz": "plot_heat_capacity plot_tree save_figure",
     "workflows": "MapConfig MapProgress",
 }
 _HOME = {name: package for package, names in _HOMES.items() for name in names.split()}

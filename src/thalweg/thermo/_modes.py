@@ -54,7 +54,7 @@ def _zero_modes(landscape: Landscape, table: str) -> pd.DataFrame:
     frame = landscape.store.frame(table)
     counts = [
         (np.nan, np.nan)
-        if text is None
+        if not isinstance(text, str)
         else operator.itemgetter("zero_modes", "expected_zero_modes")(json.loads(text))
         for text in frame["certificate"]
     ]
