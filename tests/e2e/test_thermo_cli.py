@@ -61,6 +61,7 @@ def test_the_table_is_data_and_the_rest_is_talk(thalweg):
     assert "superposed" not in found.stdout
 
 
+@pytest.mark.slow
 def test_sampling_on_the_same_axes(thalweg):
     words = ["--from", "5", "--to", "30", "--points", "20", "--sample", "--budget", "1s"]
     found = thalweg("thermo", "mb.db", *words, "-o", "s.pdf", "--json")

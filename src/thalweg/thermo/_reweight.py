@@ -26,7 +26,7 @@ from thalweg.sampling import TemperingSamples
 
 from ._superposition import checked_temperature
 
-_MOST = 60_000
+_MOST = 24_000
 """Energies that enter the solution; more are thinned evenly, since they are correlated anyway."""
 
 _PROTOCOL = ({"method": "adaptive", "options": {"min_sc_iter": 0}},)
