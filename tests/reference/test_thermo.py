@@ -2,9 +2,9 @@
 
 LJ7: complete, by dense eigenvector following; occupations and heat capacities computed from it by
 independent code. LJ13: the network that the PATHSAMPLE community shares (1510 minima), read from
-the folder named by THALWEG_LJ13. LJ38: a store named by THALWEG_LJ38; its solid-solid peak lies at
-T = 0.11 to 0.12 (Doye, Miller & Wales, J. Chem. Phys. 110, 6896 (1999)), and at 0.1235 in the
-harmonic superposition of 4000 minima.
+the folder named by THALWEG_LJ13. LJ38: a store named by THALWEG_LJ38; the truncated octahedron gives way to icosahedral
+structures at T = 0.11 to 0.12 (Doye, Miller & Wales, J. Chem. Phys. 110, 6896 (1999)), and is half
+occupied at 0.121 in the harmonic superposition of an independent list of 4000 minima.
 """
 
 import math
@@ -119,10 +119,14 @@ def test_thirty_eight_atoms_change_from_fcc_to_icosahedral_below_melting():
         pytest.skip("THALWEG_LJ38 names no store")
     with Landscape.open(store) as landscape:
         ensemble = HarmonicEnsemble.of(landscape, kinetic=True)
-    low = heat_capacity_peaks(ensemble, 0.05, 0.3)[0]
-    assert low.temperature == pytest.approx(0.1235, abs=0.01)
-    assert low.falling[0] == ensemble.network.global_minimum
-    assert low.falling_shares[0] > 0.9
+    # By occupation: whether there is a peak of its own or a shoulder of melting depends on how
+    # many liquid minima the store holds.
+    grid = np.linspace(0.08, 0.16, 161)
+    p = ensemble.occupations(grid)[:, ensemble.network.global_minimum]
+    assert np.interp(-0.5, -p, grid) == pytest.approx(0.121, abs=0.005)
+    slopes = ensemble.occupation_slopes(0.121)
+    rising = ensemble.network.energies[np.argsort(-slopes)[:5]]
+    assert (rising < -172.0).all()
 
 
 def test_one_quantum_oscillator_exactly():
