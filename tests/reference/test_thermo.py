@@ -2,8 +2,8 @@
 
 LJ7: complete, by dense eigenvector following; occupations and heat capacities computed from it by
 independent code. LJ13: the network that the PATHSAMPLE community shares (1510 minima), read from
-the folder named by THALWEG_LJ13. LJ38: a store named by THALWEG_LJ38; the truncated octahedron gives way to icosahedral
-structures at T = 0.11 to 0.12 (Doye, Miller & Wales, J. Chem. Phys. 110, 6896 (1999)), and is half
+the folder named by THALWEG_LJ13. LJ38: a store named by THALWEG_LJ38; the truncated octahedron
+gives way to icosahedral structures at T = 0.11 to 0.12 (Doye, Miller & Wales, J. Chem. Phys. 110, 6896 (1999)), and is half
 occupied at 0.121 in the harmonic superposition of an independent list of 4000 minima.
 """
 
@@ -253,6 +253,8 @@ def test_superposition_agrees_with_sampling_where_wells_are_harmonic(tmp_path):
             jax.random.key(1),
             sweeps=6000,
             replicas=8,
+            # Thirteen atoms from random starts need far longer to find the icosahedron.
+            start=_icosahedron() if atoms == 13 else None,
             constraint=Container(atoms, radius),
         )
         found = reweight(samples, np.geomspace(COLD, 0.4, 30))
@@ -266,6 +268,15 @@ def test_superposition_agrees_with_sampling_where_wells_are_harmonic(tmp_path):
         assert difference[warm] > 3 * found.heat_capacity_error[warm]
         assert 0.05 < difference[warm] / harmonic[warm] < 0.25
     save_figure(axes[0].figure, tmp_path / "heat_capacities.png")
+
+
+def _icosahedron():
+    golden = 0.5 * (1 + math.sqrt(5))
+    ring = np.array([(0.0, a, b * golden) for a in (1, -1) for b in (1, -1)])
+    shell = np.concatenate([np.roll(ring, k, axis=1) for k in range(3)])
+    found = tw.quench(tw.system("lj13"), 0.55 * np.concatenate([np.zeros((1, 3)), shell]))
+    assert found.value.value == pytest.approx(-44.326801, abs=1e-6)
+    return found.value.x
 
 
 def _lj13():
