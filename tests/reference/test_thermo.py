@@ -3,8 +3,9 @@
 LJ7: complete, by dense eigenvector following; occupations and heat capacities computed from it by
 independent code. LJ13: the network that the PATHSAMPLE community shares (1510 minima), read from
 the folder named by THALWEG_LJ13. LJ38: a store named by THALWEG_LJ38; the truncated octahedron
-gives way to icosahedral structures at T = 0.11 to 0.12 (Doye, Miller & Wales, J. Chem. Phys. 110, 6896
-(1999)), and is half occupied at 0.121 in the harmonic superposition of an independent list of 4000 minima.
+gives way to icosahedral structures at T = 0.11 to 0.12 (Doye, Miller & Wales, J. Chem. Phys. 110,
+6896 (1999)), and is half occupied at 0.121 in the harmonic superposition of an independent list of
+4000 minima.
 """
 
 import math

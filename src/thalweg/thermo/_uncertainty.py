@@ -15,8 +15,8 @@ So, many times over:
 Quantiles over the draws are the interval, widened to contain the plain superposition. The known
 minima are never taken away: they exist. It cannot tell of a funnel that no search has entered, nor
 of a low minimum unlike all that were rarely found (searches simulated on the 1510 minima of LJ13:
-the nominal 95 % held the complete curve at 70 to 90 % of temperatures); and it is an interval on the
-harmonic superposition, not on the true heat capacity.
+the nominal 95 % held the complete curve at 70 to 90 % of temperatures); and it is an interval on
+the harmonic superposition, not on the true heat capacity.
 
 Sources: Good, Biometrika 40, 237 (1953); Horvitz & Thompson, J. Am. Stat. Assoc. 47, 663 (1952);
 Rubin, Ann. Stat. 9, 130 (1981).
