@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from .landscape import estimate_completeness as estimate_completeness
     from .landscape import network_statistics as network_statistics
     from .landscape import pathway as pathway
+    from .sampling import parallel_tempering as parallel_tempering
     from .search import FIRE as FIRE
     from .search import LBFGS as LBFGS
     from .search import Band as Band
@@ -79,6 +80,8 @@ if TYPE_CHECKING:
     from .search import quench as quench
     from .search import quench_many as quench_many
     from .viz import plot_pathway as plot_pathway
+    from .thermo import HarmonicEnsemble as HarmonicEnsemble
+    from .viz import plot_heat_capacity as plot_heat_capacity
     from .viz import plot_tree as plot_tree
     from .viz import save_figure as save_figure
     from .workflows import MapConfig as MapConfig
@@ -98,11 +101,13 @@ _HOMES = {
         "DisconnectivityTree Landscape Minimum Pathway TransitionNetwork TransitionState "
         "disconnectivity_tree estimate_completeness network_statistics pathway"
     ),
+    "sampling": "parallel_tempering",
     "search": (
         "FIRE LBFGS Band BasinHopping Dimer EigenvectorFollowing certify_many climb quench "
         "quench_many"
     ),
-    "viz": "plot_pathway plot_tree save_figure",
+    "thermo": "HarmonicEnsemble",
+    "viz": "plot_heat_capacity plot_pathway plot_tree save_figure",
     "workflows": "MapConfig MapProgress",
 }
 _HOME = {name: package for package, names in _HOMES.items() for name in names.split()}

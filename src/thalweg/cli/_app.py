@@ -12,6 +12,7 @@ from ._rates import rates
 from ._network import network
 from ._path import path
 from ._systems import systems
+from ._thermo import thermo
 from ._tree import tree
 
 app = typer.Typer(
@@ -52,6 +53,9 @@ app.command("map", short_help="Find, certify and connect minima and transition s
 app.command("tree", short_help="Draw the disconnectivity graph of a landscape.")(tree)
 app.command("path", short_help="Follow the path between two minima.")(path)
 app.command("network", short_help="Describe the network of minima as a graph.")(network)
+app.command("thermo", short_help="Say what is occupied at which temperature; heat capacity.")(
+    thermo
+)
 app.command("info", short_help="Say what a landscape holds and what is missing.")(info)
 app.command("rates", short_help="Say how fast it moves between minima, and by which path.")(rates)
 app.command("systems", short_help="List the systems of the catalogue.")(systems)

@@ -53,7 +53,7 @@ class AbstractEnsemble(abc.ABC):
 
     @abc.abstractmethod
     def log_weights(self, temperature: Temperature) -> States:
-        """ln of each minimum's partition function, up to a constant common to all minima."""
+        """Logarithm of each minimum's partition function, up to a constant common to all minima."""
 
     @abc.abstractmethod
     def energies(self, temperature: Temperature) -> States:
@@ -64,7 +64,7 @@ class AbstractEnsemble(abc.ABC):
         """Heat capacity of each minimum by itself, in units of `boltzmann`."""
 
     def log_partition(self, temperature: Temperature) -> Curve:
-        """ln Z, up to a constant."""
+        """Logarithm of Z, up to a constant."""
         return np.asarray(special.logsumexp(self.log_weights(temperature), axis=-1))
 
     def occupations(self, temperature: Temperature) -> States:
@@ -73,18 +73,18 @@ class AbstractEnsemble(abc.ABC):
 
     def free_energy(self, temperature: Temperature) -> Curve:
         """Helmholtz free energy -kT ln Z, up to a constant times kT."""
-        return -self._kt(temperature)[..., 0] * self.log_partition(temperature)
+        return np.asarray(-self._kt(temperature)[..., 0] * self.log_partition(temperature))
 
     def internal_energy(self, temperature: Temperature) -> Curve:
         """Internal energy U."""
         lowest = self._lowest
         excess = self.energies(temperature) - lowest
-        return lowest + np.sum(self.occupations(temperature) * excess, axis=-1)
+        return np.asarray(lowest + np.sum(self.occupations(temperature) * excess, axis=-1))
 
     def entropy(self, temperature: Temperature) -> Curve:
         """Entropy (U - F) / T, up to a constant; in units of energy per temperature."""
         difference = self.internal_energy(temperature) - self.free_energy(temperature)
-        return difference / checked_temperature(temperature)
+        return np.asarray(difference / checked_temperature(temperature))
 
     def heat_capacity_contributions(self, temperature: Temperature) -> States:
         """Each minimum's share of the heat capacity, in units of `boltzmann`; never negative.
@@ -97,14 +97,16 @@ class AbstractEnsemble(abc.ABC):
 
     def heat_capacity(self, temperature: Temperature) -> Curve:
         """Heat capacity dU/dT, in units of `boltzmann`."""
-        return np.sum(self.heat_capacity_contributions(temperature), axis=-1)
+        return np.asarray(np.sum(self.heat_capacity_contributions(temperature), axis=-1))
 
     def occupation_slopes(self, temperature: Temperature) -> States:
         """dp/dT of each minimum; they sum to zero."""
         p, deviation, kt = self._deviations(temperature)
         return p * deviation / kt**2 * self.boltzmann
 
-    def _deviations(self, temperature: Temperature) -> tuple[States, States, States]:
+    def _deviations(
+        self, temperature: Temperature
+    ) -> tuple[States, States, Float[np.ndarray, "*temperatures 1"]]:
         """Occupations, energies minus their mean, and kT."""
         p = self.occupations(temperature)
         excess = self.energies(temperature) - self._lowest
@@ -190,7 +192,7 @@ class HarmonicEnsemble(AbstractEnsemble):
         )
 
     def log_weights(self, temperature: Temperature) -> States:
-        """ln of each minimum's configurational partition function, up to a common constant.
+        """Logarithm of each minimum's configurational partition function, up to a common constant.
 
         `-E/kT - ln(order) - log_product/2 + (modes/2) ln(2π kT)`.
         """
@@ -213,7 +215,7 @@ class HarmonicEnsemble(AbstractEnsemble):
         return np.broadcast_to(modes.astype(float), shape)
 
     def ts_log_weights(self, temperature: Temperature) -> Float[np.ndarray, "*temperatures ts"]:
-        """ln of the configurational partition function of each transition state's ridge.
+        """Logarithm of the configurational partition function of each transition state's ridge.
 
         The integral over the dividing surface, one mode fewer than the minima have (those of the
         first of its two minima), up to the same constant as `log_weights`. In units where the
