@@ -8,6 +8,7 @@ from ._cite import cite
 from ._files import export, import_
 from ._info import info
 from ._map import map_
+from ._report import report
 from ._systems import systems
 from ._tree import tree
 
@@ -47,6 +48,7 @@ def _root(
 
 app.command("map", short_help="Find, certify and connect minima and transition states.")(map_)
 app.command("tree", short_help="Draw the disconnectivity graph of a landscape.")(tree)
+app.command("report", short_help="Write everything about a landscape as one HTML file.")(report)
 app.command("info", short_help="Say what a landscape holds and what is missing.")(info)
 app.command("systems", short_help="List the systems of the catalogue.")(systems)
 app.command("export", short_help="Write PATHSAMPLE files, xyz, npz or CSV.")(export)

@@ -2,6 +2,8 @@
 
 - `plot_tree`: a disconnectivity graph on matplotlib axes, coloured by group or by value.
 - `save_figure`: to png, pdf or svg, ready to print.
+- `write_report`: a `ReportData` as one HTML file that needs no network; `thalweg.workflows.report`
+  gathers one from a landscape.
 
 ```python
 ax = plot_tree(disconnectivity_tree(landscape.network), energy_label="Energy / ε")
@@ -9,6 +11,18 @@ save_figure(ax.figure, "lj13.pdf")
 ```
 """
 
+from ._report import report_html as report_html
+from ._report import write_report as write_report
+from ._report_data import Contour as Contour
+from ._report_data import Evidence as Evidence
+from ._report_data import KineticCurves as KineticCurves
+from ._report_data import NetworkFacts as NetworkFacts
+from ._report_data import PathProfile as PathProfile
+from ._report_data import Provenance as Provenance
+from ._report_data import ReportData as ReportData
+from ._report_data import RoundCurves as RoundCurves
+from ._report_data import ThermoCurves as ThermoCurves
+from ._report_data import Unavailable as Unavailable
 from ._style import save_figure as save_figure
 from ._tree import TreeStyle as TreeStyle
 from ._tree import figure_size as figure_size
