@@ -84,7 +84,7 @@ class Page:
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
         self.call("Page.navigate", url=path.resolve().as_uri())
-        self.wait("document.documentElement.dataset.ready === 'yes'", timeout)
+        self.wait("document.documentElement?.dataset.ready === 'yes'", timeout)
 
     def run(self, expression):
         """The value of a JavaScript expression (promises are awaited)."""

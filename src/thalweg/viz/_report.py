@@ -195,7 +195,7 @@ def _thermo(section: ThermoCurves | Unavailable | None, core: Packer) -> dict[st
         "boltzmann": section.boltzmann,
         "start": section.start,
         "peaks": section.peaks,
-        "classical": section.classical,
+        "kinetic": section.kinetic,
     }
 
 

@@ -62,7 +62,7 @@ class ThermoCurves:
         boltzmann: Boltzmann's constant in the energy unit per unit of temperature.
         start: Temperature at which the page opens.
         peaks: Positions in `temperature` of the maxima of the heat capacity.
-        classical: Whether vibrations are classical.
+        kinetic: Whether energies and heat capacities include the kinetic energy of vibrations.
     """
 
     temperature: Float[np.ndarray, " temperatures"]
@@ -76,7 +76,7 @@ class ThermoCurves:
     boltzmann: float
     start: float
     peaks: Int[np.ndarray, " peaks"]
-    classical: bool = True
+    kinetic: bool = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)

@@ -23,13 +23,17 @@ from thalweg.landscape import (
 from thalweg.viz import (
     Contour,
     Evidence,
+    KineticCurves,
     Provenance,
     ReportData,
     RoundCurves,
+    ThermoCurves,
     Unavailable,
     write_report,
 )
 
+from ._report_kinetics import kinetic_curves
+from ._report_states import notable_minima
 from ._report_thermo import thermo_curves
 
 _ALL_COMPONENTS = 40  # up to so many pieces, all are drawn; else those of two minima or more
@@ -113,11 +117,11 @@ def gather_report(
     found = _system(landscape, system)
     evidence = _evidence(landscape)
     header = landscape.header
-    drawn = "all"
+    ends = _ends(network, config)
     small = 1 if network.n_components <= _ALL_COMPONENTS else 2
     thermo = _asked(lambda: thermo_curves(landscape, config.temperature, config.modes))
     trees = [
-        disconnectivity_tree(network, levels=levels, components=drawn, min_size=small)
+        disconnectivity_tree(network, levels=levels, components="all", min_size=small)
         for levels in (_LEVELS, None)
     ]
     return ReportData(
@@ -136,6 +140,7 @@ def gather_report(
         caveats=_caveats(landscape, evidence),
         rounds=_rounds(landscape),
         thermo=thermo,
+        kinetics=_kinetics(landscape, thermo, ends, config.modes),
         contour=_contour(found, network),
     )
 
@@ -146,6 +151,38 @@ def _asked(reader: Callable[[], Section]) -> Section | Unavailable:
         return reader()
     except ThalwegError as error:
         return Unavailable(error.message, error.hint or "")
+
+
+def _ends(network: TransitionNetwork, config: ReportConfig) -> tuple[int, int] | None:
+    """Positions of the minima where the path begins and ends; `None` if there is but one."""
+    wished = []
+    for point_id in (config.start, config.end):
+        place = None if point_id is None else np.flatnonzero(network.ids == point_id)
+        if place is not None and not len(place):
+            raise ArgumentError(f"there is no minimum with id {point_id}")
+        wished.append(None if place is None else int(place[0]))
+    notable = [int(place) for place in notable_minima(network, 3)]
+    end = wished[1] if wished[1] is not None else next((p for p in notable if p != wished[0]), None)
+    others = [place for place in notable if place != end]
+    start = wished[0] if wished[0] is not None else next(iter(others), None)
+    if start is None or end is None:
+        return None
+    if start == end:
+        raise ArgumentError(
+            f"the path begins and ends at minimum {network.ids[start]}", "name two minima"
+        )
+    return start, end
+
+
+def _kinetics(
+    landscape: Landscape,
+    thermo: ThermoCurves | Unavailable,
+    ends: tuple[int, int] | None,
+    modes: int | None,
+) -> KineticCurves | Unavailable:
+    if isinstance(thermo, Unavailable):
+        return thermo
+    return _asked(lambda: kinetic_curves(landscape, thermo, ends, modes))
 
 
 def _with_points(landscape: Landscape) -> TransitionNetwork:

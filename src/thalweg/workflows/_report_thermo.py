@@ -26,7 +26,8 @@ def thermo_curves(
     Raises:
         ArgumentError: if harmonic thermodynamics is refused for this landscape.
     """
-    ensemble = HarmonicEnsemble.of(landscape, modes=modes)
+    moving = len(landscape.header.shape) == 2 and landscape.header.shape[-1] == 3
+    ensemble = HarmonicEnsemble.of(landscape, modes=modes, kinetic=moving)
     low, high = temperature_range(ensemble)
     if temperature is not None:
         low, high = min(low, 0.8 * temperature), max(high, 1.25 * temperature)
@@ -50,6 +51,7 @@ def thermo_curves(
         boltzmann=ensemble.boltzmann,
         start=_start(ensemble, grid) if temperature is None else float(temperature),
         peaks=peaks_of(capacity),
+        kinetic=moving,
     )
 
 

@@ -36,7 +36,6 @@ function temperatureSlider() {
 }
 
 function exploreSection() {
-  const { facts } = page;
   const stage = element("div", { class: "stage tree-stage" },
     element("canvas", { class: "base", tabindex: "0", role: "application", "aria-roledescription": "disconnectivity graph",
       "aria-label": "Disconnectivity graph. Arrow keys go from minimum to minimum, plus and minus zoom, 0 shows everything." }),
@@ -49,7 +48,7 @@ function exploreSection() {
   const bar = element("div", { class: "bar" });
   const about = "Each line ends at the energy of a minimum; two lines join at the lowest energy at which a path leads from one to the other. Choose a minimum to see it.";
   section("explore", "Disconnectivity graph", about, bar, element("div", { class: "grid explore" },
-    element("figure", {}, stage, legend, element("figcaption", { id: "tree-caption" })),
+    element("figure", { class: "column" }, stage, legend, element("figcaption", { id: "tree-caption" })),
     element("div", { class: "side" }, viewer, card)));
   const tree = new TreeView(stage);
   const view = page.points.points ? pointView(viewer) : null;
@@ -70,7 +69,6 @@ function exploreSection() {
   page.view = view;
   relegend();
   caption(tree);
-  facts.treeKinds = tree.kind;
 }
 
 /** Coordinates of a minimum. */
@@ -174,7 +172,7 @@ function drawCard(card) {
   const near = neighbours(i);
   const items = near.slice(0, 5).map(([other, t]) => element("li", {},
     element("span", {}, "to ", element("button", { type: "button", class: "plain", click: () => page.select(other, "card") }, `minimum ${core.ids[other]}`)),
-    element("span", {}, `over ${fixed(core.tsEnergies[t] - core.energies[i], 4)}`)));
+    element("span", {}, `barrier ${fixed(core.tsEnergies[t] - core.energies[i], 4)}`)));
   card.replaceChildren(
     element("h3", {}, `Minimum ${core.ids[i]}`, i === facts.globalMinimum ? element("small", {}, "global minimum") : null),
     list,

@@ -31,7 +31,7 @@ function thermoSection() {
     figure("Entropy", [{ name: "S", x: T, y: thermo.entropy, colour: group(2), width: 2 }], { x: { label: tLabel }, y: { label: "S / k, up to a constant" }, marker: page.temperature, onPick: (t) => page.warm(t) }),
   ];
   node.append(element("div", { class: "bar" }, temperatureSlider()), element("div", { class: "grid two" }, ...charts));
-  if (thermo.note) node.append(element("p", { class: "note" }, thermo.note));
+  node.append(element("p", { class: "note" }, `Classical vibrations; ${thermo.kinetic ? "their kinetic energy is included" : "configurational, without kinetic energy"}. Entropy is configurational.`));
   const move = perFrame(() => { for (const { drawn } of charts) if (drawn) { drawn.spec.marker = page.temperature; drawn.draw(); } });
   page.on("temperature", move);
 }
@@ -153,7 +153,7 @@ function pathSection() {
   });
   slider.addEventListener("input", () => { stop(); go(Number(slider.value)); });
   const controls = element("div", { class: "bar", style: "margin-top:10px" }, play, slider, out);
-  node.append(element("div", { class: "grid explore" }, profile, element("div", { class: "side" }, stage, controls)));
+  node.append(element("div", { class: "grid explore", style: "align-items:start" }, profile, element("div", { class: "side" }, stage, controls)));
   page.on("beforeprint", stop);
   go(0);
 }

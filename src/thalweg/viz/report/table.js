@@ -10,8 +10,8 @@ function stateColumns() {
   const columns = [
     { key: "id", name: "id", value: (i) => core.ids[i], text: (i) => String(core.ids[i]), width: 9 },
     { key: "energy", name: perUnit("energy", facts.energyUnit), value: (i) => core.energies[i], text: (i) => energyText(core.energies[i]), width: 16 },
-    { key: "above", name: "above lowest", value: (i) => core.energies[i] - lowest, text: (i) => fixed(core.energies[i] - lowest, 6), width: 14 },
-    { key: "gradient", name: "certificate", value: (i) => (core.certified[i] ? core.gradients[i] + (core.passed[i] ? 0 : 1e9) : 1e10), text: (i) => certificateText(i), width: 24, left: true },
+    { key: "above", name: "above lowest", value: (i) => core.energies[i] - lowest, text: (i) => fixed(core.energies[i] - lowest, 6), width: 13 },
+    { key: "gradient", name: "certificate", value: (i) => (core.certified[i] ? core.gradients[i] + (core.passed[i] ? 0 : 1e9) : 1e10), text: (i) => certificateText(i), width: 27, left: true },
     { key: "order", name: "order", value: (i) => core.orders[i], text: (i) => String(core.orders[i]), width: 9 },
     { key: "hits", name: "hits", value: (i) => core.hits[i], text: (i) => whole(core.hits[i]), width: 10 },
     { key: "component", name: "component", value: (i) => core.components[i], text: (i) => String(core.components[i]), width: 12 },

@@ -138,7 +138,7 @@ class StructureView {
       z[i] = depth;
     }
     const things = [...x.keys()].map((i) => ({ z: z[i], i, j: -1 }));
-    if (this.bonds) for (const [i, j] of this.pairs) things.push({ z: (z[i] + z[j]) / 2 - 0.02 * radius, i, j });
+    if (this.bonds) for (const [i, j] of this.pairs) things.push({ z: (z[i] + z[j]) / 2, i, j });
     things.sort((a, b) => a.z - b.z);
     const shade = (depth) => clamp(Math.round(((depth / reach + 1) / 2) * (SHADES - 1)), 0, SHADES - 1);
     g.lineCap = "butt";
@@ -157,15 +157,20 @@ class StructureView {
     return known ? clamp(0.62 + 0.42 * known[1], 0.72, 1.35) : 1;
   }
 
+  /** A stick from surface to surface, in three layers: edge, body, light. */
   drawBond(g, x, y, s, i, j, shade) {
-    const width = 0.3 * this.radius * (s[i] + s[j]) * 0.5 * 2;
+    const { points } = this;
+    const length = distance(points, i, j) || 1;
+    const [from, to] = [0.86 * this.radius * this.size(i), 0.86 * this.radius * this.size(j)].map((r) => Math.min(r / length, 0.48));
+    const [dx, dy] = [x[j] - x[i], y[j] - y[i]];
+    const width = 0.25 * this.radius * (s[i] + s[j]);
     this.bondColours[shade].forEach((colour, layer) => {
       g.strokeStyle = colour;
-      g.lineWidth = width * [1, 0.78, 0.26][layer];
-      const lift = layer === 2 ? -0.16 * width : 0;
+      g.lineWidth = width * [1, 0.76, 0.26][layer];
+      const lift = layer === 2 ? -0.15 * width : 0;
       g.beginPath();
-      g.moveTo(x[i] + lift, y[i] + lift);
-      g.lineTo(x[j] + lift, y[j] + lift);
+      g.moveTo(x[i] + from * dx + lift, y[i] + from * dy + lift);
+      g.lineTo(x[j] - to * dx + lift, y[j] - to * dy + lift);
       g.stroke();
     });
   }
