@@ -36,7 +36,7 @@ from ._report_kinetics import kinetic_curves
 from ._report_states import notable_minima
 from ._report_thermo import thermo_curves
 
-_ALL_COMPONENTS = 40  # up to so many pieces, all are drawn; else those of two minima or more
+_DRAWN = 40  # components to draw at most, the largest
 _LEVELS = 80
 _GRID = 161
 _MARGIN = 0.35  # of the span of the stationary points, around them
@@ -118,7 +118,7 @@ def gather_report(
     evidence = _evidence(landscape)
     header = landscape.header
     ends = _ends(network, config)
-    small = 1 if network.n_components <= _ALL_COMPONENTS else 2
+    small = _smallest_drawn(network)
     thermo = _asked(lambda: thermo_curves(landscape, config.temperature, config.modes))
     trees = [
         disconnectivity_tree(network, levels=levels, components="all", min_size=small)
@@ -172,6 +172,14 @@ def _ends(network: TransitionNetwork, config: ReportConfig) -> tuple[int, int] |
             f"the path begins and ends at minimum {network.ids[start]}", "name two minima"
         )
     return start, end
+
+
+def _smallest_drawn(network: TransitionNetwork) -> int:
+    """Size of the smallest component to draw; that of the global minimum is always drawn."""
+    sizes = np.bincount(network.components)
+    if len(sizes) <= _DRAWN:
+        return 1
+    return int(min(max(np.sort(sizes)[-_DRAWN], 2), sizes[0]))
 
 
 def _kinetics(

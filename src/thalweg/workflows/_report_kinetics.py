@@ -43,7 +43,7 @@ def kinetic_curves(
             "are no rates",
             "map the landscape further",
         )
-    large = network.n_minima > _LARGE
+    large = int(np.count_nonzero(inside)) > _LARGE
     notable = notable_minima(network, _STATES_LARGE if large else _STATES)
     first, last = ends or (int(notable[1]), int(notable[0]))
     if not (inside[first] and inside[last]):
@@ -61,7 +61,7 @@ def kinetic_curves(
             "known of how they are reached"
         )
     if large:
-        notes.append(f"for {network.n_minima:,} minima only the deepest few are tabulated")
+        notes.append("in a network of this size only the deepest few are tabulated")
     text = "; ".join(notes)
     return KineticCurves(
         temperature=thermo.start,

@@ -48,6 +48,8 @@ function chart(host, spec) {
   }
   new ResizeObserver(() => { if (Math.abs(host.clientWidth - wide) > 1) draw(); }).observe(host);
   page.on("theme", draw);
+  // Two columns of an A4 page: the text of a chart stays as large as the text around it.
+  page.on("beforeprint", () => host.replaceChildren(drawChart({ ...spec, height: 0.82 * (spec.height ?? 260) }, 400, id)));
   draw();
   return { draw, spec };
 }

@@ -169,6 +169,7 @@ function drawCard(card) {
   row("Log-product", fixed(core.logProducts[i], 4));
   if (logs) row(`Occupation at ${temperatureText()}`, probability(Math.exp(logs[i])));
   row("Found", plural(core.hits[i], "time", "times"));
+  if (page.tree.leafOf[i] < 0) row("In the graph", `not drawn: component ${core.components[i]} is among the small ones`);
   const near = neighbours(i);
   const items = near.slice(0, 5).map(([other, t]) => element("li", {},
     element("span", {}, "to ", element("button", { type: "button", class: "plain", click: () => page.select(other, "card") }, `minimum ${core.ids[other]}`)),
@@ -176,6 +177,6 @@ function drawCard(card) {
   card.replaceChildren(
     element("h3", {}, `Minimum ${core.ids[i]}`, i === facts.globalMinimum ? element("small", {}, "global minimum") : null),
     list,
-    near.length ? element("h3", { style: "margin-top:14px;font-size:14px" }, "Nearest by barrier", element("small", {}, plural(near.length, "neighbour", "neighbours"))) : null,
-    near.length ? element("ul", { class: "neighbours" }, ...items) : element("p", { class: "note" }, "No transition state to another minimum is known."));
+    near.length ? element("h3", { class: "screen-only", style: "margin-top:14px;font-size:14px" }, "Nearest by barrier", element("small", {}, plural(near.length, "neighbour", "neighbours"))) : null,
+    near.length ? element("ul", { class: "neighbours screen-only" }, ...items) : element("p", { class: "note" }, "No transition state to another minimum is known."));
 }

@@ -20,14 +20,14 @@ function watchTheme() {
   const renew = () => { theme.read(); page.tell("theme"); };
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", renew);
   window.addEventListener("beforeprint", () => {
-    page.tell("beforeprint");
     for (const details of document.querySelectorAll("details")) { details.dataset.was = details.open; details.open = true; }
     theme.read();
     // Paper is light: what is drawn on canvases follows before the page is printed.
     printTheme();
     page.tell("theme");
+    page.tell("beforeprint");
     if (page.view) page.view.draw();
-    query(".tree-print").replaceChildren(page.tree.svg());
+    query(".tree-print").replaceChildren(page.tree.svg(900, 430));
   });
   window.addEventListener("afterprint", () => {
     for (const details of document.querySelectorAll("details")) details.open = details.dataset.was === "true";

@@ -179,7 +179,7 @@ class StateTable {
     const box = element("div", { class: "print-only" });
     window.addEventListener("beforeprint", () => {
       const few = this.rows.slice(0, 30);
-      const table = element("table", { class: "states" },
+      const table = element("table", { class: "states few" },
         element("thead", {}, element("tr", {}, ...this.columns.map((column) => element("th", { class: column.left ? "left" : null }, column.name)))),
         element("tbody", {}, ...few.map((i) => element("tr", {}, ...this.columns.map((column) => element("td", { class: column.left ? "left" : null }, column.text(i)))))));
       const note = this.rows.length > few.length ? `The first ${few.length} of ${whole(this.rows.length)} minima in the order chosen; the file on screen holds them all.` : "";
