@@ -24,15 +24,19 @@ from jaxtyping import Bool, Float, Int
 
 from . import _elimination_kernel as kernels
 
-_RADIX = 256 * math.log(2.0)
+_RADIX = 480 * math.log(2.0)
 # States of up to this times the smallest number of neighbours are eliminated in one round.
 _SLACK = 1.6
 # Filled beyond this share, the rest is stored densely.
 _DENSE = 0.2
-_BLOCK = 96
-# Natural logarithms that floats may span in the dense part; the margins guard products of them.
-_SPAN = 230.0
-_LEAST_PIVOT = 1e-150
+_BLOCK, _WIDE_BLOCK = 96, 32
+# Rows of the dense part are scaled so that this is the logarithm of their largest rate.
+_TOP = 150.0
+# Logarithms that floats may span there: then even a product of two of the smallest, divided by the
+# largest, does not underflow. What does later on is 370 decades below the largest.
+_SPAN = 345.0
+# A row whose sum has come this close to that needs exponents as well.
+_LEAST_PIVOT = math.exp(_TOP - 345.0)
 
 Wide = tuple[np.ndarray, np.ndarray]
 
@@ -211,12 +215,12 @@ def _dense(core: np.ndarray, ptr: np.ndarray, idx: np.ndarray, log: np.ndarray) 
 
 def _eliminate_core(log: np.ndarray, count: int, *, wide: bool | None) -> dict:
     """Eliminate the first `count` states of a full matrix of logarithms."""
-    scale = -np.max(log, axis=1, initial=-np.inf)
+    scale = _TOP - np.max(log, axis=1, initial=-np.inf)
     scale[~np.isfinite(scale)] = 0.0
     log += scale[:, None]
-    lowest = np.min(log, where=np.isfinite(log), initial=0.0)
+    lowest = np.min(log, where=np.isfinite(log), initial=_TOP)
     if wide is None:
-        wide = bool(lowest < -_SPAN)
+        wide = bool(lowest < _TOP - _SPAN)
     no_exponents = np.zeros((0, 0), dtype=np.int32)
     if not wide:
         matrix = np.exp(log)
@@ -230,7 +234,7 @@ def _eliminate_core(log: np.ndarray, count: int, *, wide: bool | None) -> dict:
             }
     matrix, exponents = widen(log)
     pivots = (np.ones(count), np.zeros(count, dtype=np.int32))
-    kernels.eliminate_wide(matrix, exponents, count, *pivots)
+    _eliminate_wide_blocks(matrix, exponents, pivots)
     return {
         "matrix": matrix,
         "exponents": exponents,
@@ -251,6 +255,27 @@ def _eliminate_blocks(matrix: np.ndarray, pivots: np.ndarray) -> bool:
             part = slice(low, low + 512)
             matrix[part, stop:] += matrix[part, start:stop] @ matrix[start:stop, stop:]
     return True
+
+
+def _eliminate_wide_blocks(matrix: np.ndarray, exponents: np.ndarray, pivots: Wide) -> None:
+    """The same with exponents: one matrix product for each pair of exponents that occur."""
+    for start in range(0, len(pivots[0]), _WIDE_BLOCK):
+        stop = min(start + _WIDE_BLOCK, len(pivots[0]))
+        kernels.panel_wide(matrix, exponents, start, stop, *pivots)
+        right = _levels(matrix[start:stop, stop:], exponents[start:stop, stop:])
+        for low in range(stop, len(matrix), 512):
+            rows = slice(low, low + 512)
+            target = matrix[rows, stop:], exponents[rows, stop:]
+            left = _levels(matrix[rows, start:stop], exponents[rows, start:stop])
+            for e, factors in left:
+                for f, rates in right:
+                    kernels.add_product(*target, factors @ rates, e + f)
+
+
+def _levels(matrix: np.ndarray, exponents: np.ndarray) -> list[tuple[int, np.ndarray]]:
+    """The part of a matrix that belongs to each exponent."""
+    occurring = np.unique(exponents[matrix != 0])
+    return [(int(e), np.where(exponents == e, matrix, 0.0)) for e in occurring]
 
 
 def _join(parts: list, kinds: tuple[type, ...]) -> tuple[np.ndarray, ...]:

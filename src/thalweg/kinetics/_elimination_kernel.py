@@ -1,6 +1,6 @@
 """Elimination of states without a subtraction, compiled, for rates of any magnitude.
 
-A number is a pair `(m, e)` that stands for `m · 2^(256 e)`, with `m` between `2^-128` and `2^128`
+A number is a pair `(m, e)` that stands for `m · 2^(480 e)`, with `m` between `2^-240` and `2^240`
 or zero: rates that differ by thousands of decades neither underflow nor overflow, and a product,
 a quotient or a sum costs little more than that of two floats.
 
@@ -19,10 +19,10 @@ import numpy as np
 kernel = numba.njit(nogil=True, cache=True)
 inline = numba.njit(nogil=True, cache=True, inline="always")
 
-_UP = 2.0**256
-_DOWN = 2.0**-256
-_HIGH = 2.0**128
-_LOW = 2.0**-128
+_UP = 2.0**480
+_DOWN = 2.0**-480
+_HIGH = 2.0**240
+_LOW = 2.0**-240
 
 
 @inline
@@ -203,23 +203,44 @@ def panel(a, start, stop, d):
 
 @kernel
 @no_type_check
-def eliminate_wide(a, b, count, dm, de):
-    """Eliminate the first `count` states of a dense matrix of pairs `(a, b)`."""
+def _row_wide(a, b, y, x, dm, de, stop):
+    """Take state `x` out of row `y`, in the columns before `stop`."""
+    if a[y, x] == 0.0:
+        return
+    fm, fe = _normal(a[y, x] / dm[x], b[y, x] - de[x])
+    a[y, x], b[y, x] = fm, fe
+    for j in range(x + 1, stop):
+        if a[x, j] != 0.0:
+            gm, ge = _normal(fm * a[x, j], fe + b[x, j])
+            a[y, j], b[y, j] = _plus(a[y, j], b[y, j], gm, ge)
+
+
+@kernel
+@no_type_check
+def panel_wide(a, b, start, stop, dm, de):
+    """`panel` for pairs `(a, b)`."""
     n = a.shape[0]
-    for x in range(count):
+    for x in range(start, stop):
         sm, se = 0.0, 0
         for j in range(x + 1, n):
             sm, se = _plus(sm, se, a[x, j], b[x, j])
         dm[x], de[x] = sm, se
-        for i in range(x + 1, n):
-            if a[i, x] == 0.0:
-                continue
-            fm, fe = _normal(a[i, x] / sm, b[i, x] - se)
-            a[i, x], b[i, x] = fm, fe
-            for j in range(x + 1, n):
-                if a[x, j] != 0.0:
-                    gm, ge = _normal(fm * a[x, j], fe + b[x, j])
-                    a[i, j], b[i, j] = _plus(a[i, j], b[i, j], gm, ge)
+        for y in range(x + 1, stop):
+            _row_wide(a, b, y, x, dm, de, n)
+    for i in range(stop, n):
+        for x in range(start, stop):
+            _row_wide(a, b, i, x, dm, de, stop)
+
+
+@kernel
+@no_type_check
+def add_product(a, b, product, exponent):
+    """Add a product of mantissas, all of one exponent, to pairs `(a, b)`."""
+    for i in range(a.shape[0]):
+        for j in range(a.shape[1]):
+            if product[i, j] != 0.0:
+                gm, ge = _normal(product[i, j], exponent)
+                a[i, j], b[i, j] = _plus(a[i, j], b[i, j], gm, ge)
 
 
 @kernel
