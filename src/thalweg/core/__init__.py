@@ -7,7 +7,7 @@
 - `AbstractSpace`: what a flat point stands for (`FreeSpace`, `PeriodicSpace`, `SphereSpace`,
   `FlatSpace` for any pytree).
 - `AbstractSymmetry`: invariances (`NoSymmetry`, `ClusterSymmetry`, `PeriodicSymmetry`,
-  `SphereSymmetry`).
+  `SphereSymmetry`); `Operation`: one element of such a group.
 - `AbstractStart`: where searches begin.
 - `System`: all of these together.
 - `AbstractSolver`: an iteration, run by `Lanes`, `solve_many` or `solve`.
@@ -65,6 +65,7 @@ from ._lanes import solve_many as solve_many
 from ._noisy import AbstractNoisyEnergy as AbstractNoisyEnergy
 from ._noisy import AbstractNoisyWeight as AbstractNoisyWeight
 from ._noisy import AbstractOracle as AbstractOracle
+from ._operation import Operation as Operation
 from ._result import Outcome as Outcome
 from ._result import Solution as Solution
 from ._shapes import Array as Array

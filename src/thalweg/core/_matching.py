@@ -89,6 +89,16 @@ def _place(
 
 @kernel
 @no_type_check
+def _label(
+    labels: np.ndarray, order_x: np.ndarray, order_y: np.ndarray, partner: np.ndarray
+) -> None:
+    """Write which particle of `y` has come to the place of each particle of `x`."""
+    for i in range(order_x.size):
+        labels[order_x[i]] = order_y[partner[i]]
+
+
+@kernel
+@no_type_check
 def windows(
     kind: np.ndarray, key_x: np.ndarray, key_y: np.ndarray, width: float
 ) -> tuple[np.ndarray, np.ndarray, bool]:
@@ -402,10 +412,12 @@ def match_rigid(  # noqa: PLR0913  (the door to compiled code takes plain arrays
     tol: float,
     every: bool,  # noqa: FBT001
     image: np.ndarray,
+    labels: np.ndarray,
 ) -> int:
     """Count the rotations about the origin (and relabellings) that bring `y` on `x`.
 
-    Stops at the first, and writes that image of `y`, unless `every`. Operations of a line are
+    Unless `every`, stops at the first, and writes that image of `y` and which particle of `y`
+    has come to each place. Operations of a line are
     counted without the turns about itself, those of a single place by orientation only.
     Classes are told apart by the distance from the origin or, where that says nothing (points
     on a sphere), by the crowding on a given positive `scale`.
@@ -429,6 +441,7 @@ def match_rigid(  # noqa: PLR0913  (the door to compiled code takes plain arrays
     flips = np.array([-1, 1 if dim == 2 else 2]) if improper else np.array([-1])
     if first < 0:
         _place(image, order_x, ys, np.arange(count), rotation, np.zeros(3))
+        _label(labels, order_x, order_y, np.arange(count))
         return flips.size
     single = second < 0
     _frame(xs[first], _across(xs[first], dim) if single else xs[second], frame_x)
@@ -447,6 +460,7 @@ def match_rigid(  # noqa: PLR0913  (the door to compiled code takes plain arrays
                     found += 1
                     if not every:
                         _place(image, order_x, ys, partner, rotation, np.zeros(3))
+                        _label(labels, order_x, order_y, partner)
                         return found
     return found
 
@@ -497,10 +511,12 @@ def match_shifted(  # noqa: PLR0913  (the door to compiled code takes plain arra
     tol: float,
     every: bool,  # noqa: FBT001
     image: np.ndarray,
+    labels: np.ndarray,
 ) -> int:
     """Count the given operations, each with any shift when `free`, that bring `y` on `x`.
 
-    Stops at the first, and writes that image of `y`, unless `every`.
+    Unless `every`, stops at the first, and writes that image of `y`, which particle of `y` has
+    come to each place, and the number of the operation after the last label.
     """
     count = x.shape[0]
     key_x, key_y = crowding(x, box, scale), crowding(y, box, scale)
@@ -515,7 +531,8 @@ def match_shifted(  # noqa: PLR0913  (the door to compiled code takes plain arra
     shift = np.zeros(3)
     moved = np.empty_like(x)
     found = 0
-    for operation in operations:
+    for m in range(operations.shape[0]):
+        operation = operations[m]
         for p in range(low[anchor], high[anchor] if free else low[anchor] + 1):
             if free:
                 for k in range(3):
@@ -530,6 +547,8 @@ def match_shifted(  # noqa: PLR0913  (the door to compiled code takes plain arra
                 found += 1
                 if not every:
                     image[:, :] = moved
+                    _label(labels, order_x, order_y, partner)
+                    labels[count] = m
                     return found
     return found
 

@@ -32,8 +32,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from . import _alignment, _invariants, _matching, _particles
+from . import _alignment, _invariants, _matching, _operation, _particles
 from ._errors import ArgumentError
+from ._operation import Operation
 from ._particles import HostPoint
 from ._shapes import Block
 
@@ -63,6 +64,20 @@ class AbstractSymmetry(eqx.Module):
     @abc.abstractmethod
     def match(self, x: HostPoint, y: HostPoint, tol: float) -> HostPoint | None:
         """The image of `y` that coincides with `x` within `tol`; `None` when there is none."""
+
+    def operation(self, x: HostPoint, y: HostPoint, tol: float) -> Operation | None:
+        """The element of the group that brings `y` on `x` within `tol`; `None` without one.
+
+        What `match` does to `y`, as something that can be done to all points of a path.
+
+        Raises:
+            ArgumentError: if this group cannot tell (it has not defined the method).
+        """
+        del x, y, tol
+        raise ArgumentError(
+            f"{type(self).__name__} does not say which of its operations joins two images",
+            "define `operation` beside `match` in the class of the symmetry",
+        )
 
     @abc.abstractmethod
     def align(self, x: HostPoint, y: HostPoint) -> tuple[HostPoint, float]:
@@ -103,6 +118,10 @@ class NoSymmetry(AbstractSymmetry):
     def match(self, x: HostPoint, y: HostPoint, tol: float) -> HostPoint | None:
         """`y` when no coordinate differs from that of `x` by more than `tol`."""
         return y if bool(np.all(np.abs(x - y) <= tol)) else None
+
+    def operation(self, x: HostPoint, y: HostPoint, tol: float) -> Operation | None:
+        """The identity when `match` says that the points are the same."""
+        return None if self.match(x, y, tol) is None else Operation.identity(len(x))
 
     def align(self, x: HostPoint, y: HostPoint) -> tuple[HostPoint, float]:
         """`y` and its distance."""
@@ -170,6 +189,19 @@ class ClusterSymmetry(AbstractSymmetry):
         if _count_cluster(self, a, b, tol, image, every=False) == 0:
             return None
         return _particles.flat(image + centre, self.dim)
+
+    def operation(self, x: HostPoint, y: HostPoint, tol: float) -> Operation | None:
+        """Relabelling, rotation or mirror operation, and shift of the centre."""
+        (a, centre), (b, old) = _cluster(self, x), _cluster(self, y)
+        image, labels = np.empty_like(a), _operation.unlabelled(a)
+        if _count_cluster(self, a, b, tol, image, labels, every=False) == 0:
+            return None
+        if not self.rotation:
+            turn = _fixed(self)[labels[-1]]
+        else:
+            turn = _operation.rotation(a, b[labels[:-1]], self.dim, improper=self.inversion)
+        shift = np.broadcast_to(centre - turn @ old, a.shape)
+        return Operation.of(labels[:-1], turn, shift, self.dim)
 
     def align(self, x: HostPoint, y: HostPoint) -> tuple[HostPoint, float]:
         """The best of many rotations, each improved by relabelling and turning."""
@@ -257,6 +289,16 @@ class PeriodicSymmetry(AbstractSymmetry):
             return None
         return _particles.flat(image, len(self.box))
 
+    def operation(self, x: HostPoint, y: HostPoint, tol: float) -> Operation | None:
+        """Relabelling, operation of the box, and a shift of each particle to the nearest copy."""
+        a, b = _boxed(self, x), _boxed(self, y)
+        image, labels = np.empty_like(a), _operation.unlabelled(a)
+        if _count_boxed(self, a, b, tol, image, labels, every=False) == 0:
+            return None
+        turn = _operations(self)[labels[-1]]
+        shift = image - b[labels[:-1]] @ turn.T
+        return Operation.of(labels[:-1], turn, shift, len(self.box))
+
     def align(self, x: HostPoint, y: HostPoint) -> tuple[HostPoint, float]:
         """The best of many shifts, each improved by relabelling and shifting."""
         a, b = _boxed(self, x), _boxed(self, y)
@@ -325,6 +367,15 @@ class SphereSymmetry(AbstractSymmetry):
         found = _count_sphere(self, a, b, tol, image, every=False)
         return _particles.flat(image, self.dim) if found else None
 
+    def operation(self, x: HostPoint, y: HostPoint, tol: float) -> Operation | None:
+        """Relabelling, and rotation or mirror operation about the origin."""
+        a, b = _directions(self, x), _directions(self, y)
+        image, labels = np.empty_like(a), _operation.unlabelled(a)
+        if _count_sphere(self, a, b, tol, image, labels, every=False) == 0:
+            return None
+        turn = _operation.rotation(a, b[labels[:-1]], self.dim, improper=self.inversion)
+        return Operation.of(labels[:-1], turn, np.zeros_like(a), self.dim)
+
     def align(self, x: HostPoint, y: HostPoint) -> tuple[HostPoint, float]:
         """As for clusters, about the origin; the distance is that on the sphere."""
         a, b = _directions(self, x), _directions(self, y)
@@ -380,17 +431,19 @@ def _count_cluster(
     b: np.ndarray,
     tol: float,
     image: np.ndarray,
+    labels: np.ndarray | None = None,
     *,
     every: bool,
 ) -> int:
+    labels = _operation.unlabelled(a) if labels is None else labels
     species = _particles.ranks(symmetry.species)
     if symmetry.rotation:
         return _matching.match_rigid(
-            a, b, species, symmetry.dim, symmetry.inversion, 0.0, tol, every, image
+            a, b, species, symmetry.dim, symmetry.inversion, 0.0, tol, every, image, labels
         )
     scale = max(float(np.std(a)), tol)
     return _matching.match_shifted(
-        a, b, species, np.zeros(3), _fixed(symmetry), False, scale, tol, every, image
+        a, b, species, np.zeros(3), _fixed(symmetry), False, scale, tol, every, image, labels
     )
 
 
@@ -420,16 +473,20 @@ def _count_boxed(
     b: np.ndarray,
     tol: float,
     image: np.ndarray,
+    labels: np.ndarray | None = None,
     *,
     every: bool,
 ) -> int:
+    labels = _operation.unlabelled(a) if labels is None else labels
     species, edges, operations = (
         _particles.ranks(symmetry.species),
         _edges(symmetry),
         _operations(symmetry),
     )
     scale = _spacing(symmetry)
-    return _matching.match_shifted(a, b, species, edges, operations, True, scale, tol, every, image)
+    return _matching.match_shifted(
+        a, b, species, edges, operations, True, scale, tol, every, image, labels
+    )
 
 
 def _directions(symmetry: SphereSymmetry, x: HostPoint) -> np.ndarray:
@@ -443,12 +500,14 @@ def _count_sphere(
     b: np.ndarray,
     tol: float,
     image: np.ndarray,
+    labels: np.ndarray | None = None,
     *,
     every: bool,
 ) -> int:
+    labels = _operation.unlabelled(a) if labels is None else labels
     species = _particles.ranks(symmetry.species)
     # A typical distance between neighbours on the sphere, for the crowding.
     scale = 2.0 * symmetry.radius / math.sqrt(len(species))
     return _matching.match_rigid(
-        a, b, species, symmetry.dim, symmetry.inversion, scale, tol, every, image
+        a, b, species, symmetry.dim, symmetry.inversion, scale, tol, every, image, labels
     )

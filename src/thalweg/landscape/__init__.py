@@ -9,6 +9,7 @@ A tour:
 - `Landscape`: the reader's handle on a store: data frames, network, completeness, integrity.
 - `TransitionNetwork`: the same as frozen arrays: components, lowest barriers, subsets.
 - `disconnectivity_tree`: superbasins by energy level (or exactly), with a layout; `viz` draws it.
+- `pathway`: the continuous path of steepest descent between two minima.
 - `estimate_completeness`: how many points are probably still missing, from discovery counts.
 
 ```python
@@ -39,6 +40,10 @@ from ._landscape import Completeness as Completeness
 from ._landscape import Landscape as Landscape
 from ._network import SpanningForest as SpanningForest
 from ._network import TransitionNetwork as TransitionNetwork
+from ._path_record import Correction as Correction
+from ._path_record import Pathway as Pathway
+from ._pathway import pathway as pathway
+from ._route import lowest_route as lowest_route
 from ._schema import SCHEMA_VERSION as SCHEMA_VERSION
 from ._schema import StoreHeader as StoreHeader
 from ._stationary import Attempt as Attempt

@@ -6,7 +6,7 @@
 | anywhere | the lowest minimum | `BasinHopping` |
 | any point | a transition state | `climb`: `EigenvectorFollowing`, `Dimer` |
 | two minima | candidates for transition states between them | `Band` |
-| a transition state | the two minima below it | `push_off` |
+| a transition state | the two minima below it | `push_off`; along steepest descent: `descend` |
 | a nearly stationary point | a certified one | `certify_many` |
 
 Solvers are frozen records for the engine in `thalweg.core`; they know no concrete energy.
@@ -22,6 +22,8 @@ from ._basin_hopping import BasinHopping as BasinHopping
 from ._basin_hopping import Walkers as Walkers
 from ._certify import Certified as Certified
 from ._certify import certify_many as certify_many
+from ._descent import Descent as Descent
+from ._descent import descend as descend
 from ._dimer import Dimer as Dimer
 from ._eigenvector_following import Climb as Climb
 from ._eigenvector_following import EigenvectorFollowing as EigenvectorFollowing
