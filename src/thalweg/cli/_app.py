@@ -10,6 +10,7 @@ from ._info import info
 from ._map import map_
 from ._report import report
 from ._systems import systems
+from ._thermo import thermo
 from ._tree import tree
 
 app = typer.Typer(
@@ -48,6 +49,9 @@ def _root(
 
 app.command("map", short_help="Find, certify and connect minima and transition states.")(map_)
 app.command("tree", short_help="Draw the disconnectivity graph of a landscape.")(tree)
+app.command("thermo", short_help="Say what is occupied at which temperature; heat capacity.")(
+    thermo
+)
 app.command("report", short_help="Write everything about a landscape as one HTML file.")(report)
 app.command("info", short_help="Say what a landscape holds and what is missing.")(info)
 app.command("systems", short_help="List the systems of the catalogue.")(systems)

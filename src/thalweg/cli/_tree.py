@@ -24,9 +24,10 @@ from ._values import count, energy
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from thalweg.landscape import Landscape
+    from thalweg.landscape import Landscape, TransitionNetwork
 
-_SUFFIXES = (".png", ".pdf", ".svg")
+FIGURES = (".png", ".pdf", ".svg")
+"""Endings of figures."""
 
 
 class Color(enum.StrEnum):
@@ -79,6 +80,28 @@ def tree(
     labels: Annotated[
         int, typer.Option(metavar="N", help="Label so many of the lowest minima with their ids.")
     ] = 0,
+    temperature: Annotated[
+        float | None,
+        typer.Option(
+            metavar="T", show_default=False, help="Draw free energies at this temperature."
+        ),
+    ] = None,
+    regroup: Annotated[
+        float | None,
+        typer.Option(
+            metavar="B",
+            show_default=False,
+            help="With --temperature: join minima separated by a free-energy barrier of at most B.",
+        ),
+    ] = None,
+    modes: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            show_default=False,
+            help="With --temperature: vibrational modes, for landscapes without certificates.",
+        ),
+    ] = None,
     everything: Annotated[
         bool,
         typer.Option("--all", help="Draw the pieces beside that of the global minimum as well."),
@@ -89,19 +112,24 @@ def tree(
 ) -> None:
     """Draw the disconnectivity graph of a landscape.
 
-    Two minima join at the lowest energy at which a path leads from one to the other.
+    Two minima join at the lowest energy at which a path leads from one to the other; with
+    --temperature, at the lowest free energy.
     """
     check_store(store)
     target = output or Path(Path(store).stem + ".png" if "://" not in store else "tree.png")
-    if target.suffix.lower() not in _SUFFIXES:
+    if target.suffix.lower() not in FIGURES:
         raise CliError(f"{target}: a figure ends in .png, .pdf or .svg", f"-o {target.stem}.png")
     check_writable(target)
     grid = _parse_levels(levels)
+    _check_temperature(temperature, regroup, modes, color)
     from thalweg.landscape import Landscape, disconnectivity_tree
 
     with Landscape.open(store) as landscape:
+        network = landscape.network
+        if temperature is not None and network.n_minima:
+            network = _free_energies(landscape, temperature, regroup, modes)
         drawn = disconnectivity_tree(
-            landscape.network,
+            network,
             levels=grid,
             e_max=e_max,
             components="all" if everything else "global",
@@ -112,7 +140,7 @@ def tree(
                 "raise --e-max" if landscape.network.n_minima else "map the system first",
             )
             raise typer.Exit(EXIT_FAILED)
-        _draw(landscape, drawn, target, color, labels)
+        _draw(landscape, drawn, target, color, labels, temperature)
         unit = landscape.header.energy_unit
     facts = {
         "command": "tree",
@@ -120,12 +148,16 @@ def tree(
         "file": str(target),
         "leaves": drawn.n_leaves,
         "roots": len(drawn.roots),
+        "temperature": temperature,
+        "regroup": regroup,
         "lowest_energy": float(drawn.height[: drawn.n_leaves].min()),
         "left_out": drawn.message,
     }
     console = talk(quiet=quiet)
+    what = count(drawn.n_leaves, "minimum" if regroup is None else "group")
+    where = "" if temperature is None else f" of free energy at T = {temperature:g}"
     console.print(
-        f"{count(drawn.n_leaves, 'minimum')} from {energy(facts['lowest_energy'], unit)} up"
+        f"{what} from {energy(facts['lowest_energy'], unit)}{where} up"
         f"{f' ({drawn.message})' if drawn.message else ''}, drawn in [bold]{target}[/]."
     )
     if as_json:
@@ -140,8 +172,41 @@ def _parse_levels(text: str) -> int | None:
     return int(text)
 
 
+def _check_temperature(
+    temperature: float | None, regroup: float | None, modes: int | None, color: Color | None
+) -> None:
+    """Refuse what does not go together."""
+    if temperature is None:
+        if regroup is not None or modes is not None:
+            raise CliError("--regroup and --modes go with --temperature", "add --temperature T")
+        return
+    if not temperature > 0:
+        raise CliError(f"--temperature {temperature:g} is not positive")
+    if regroup is not None and regroup < 0:
+        raise CliError(f"--regroup {regroup:g} is negative")
+    if color is not None:
+        raise CliError(
+            "--color shows properties of the energy landscape, not of free energies",
+            "leave --color out",
+        )
+
+
+def _free_energies(
+    landscape: "Landscape", temperature: float, regroup: float | None, modes: int | None
+) -> "TransitionNetwork":
+    from thalweg.thermo import HarmonicEnsemble, free_energy_network
+
+    ensemble = HarmonicEnsemble.of(landscape, modes=modes)
+    return free_energy_network(ensemble, temperature, barrier=regroup)
+
+
 def _draw(
-    landscape: "Landscape", drawn: Any, target: Path, color: Color | None, labels: int
+    landscape: "Landscape",
+    drawn: Any,
+    target: Path,
+    color: Color | None,
+    labels: int,
+    temperature: float | None,
 ) -> None:
     import matplotlib as mpl
 
@@ -149,12 +214,13 @@ def _draw(
     from thalweg.viz import plot_tree, save_figure
 
     unit = landscape.header.energy_unit
+    name = "Energy" if temperature is None else "Free energy"
     axes = plot_tree(
         drawn,
         color=None if color is None else _colour_values(landscape, color),
         color_label="" if color is None else _MEANINGS[color],
         labels=labels,
-        energy_label=f"Energy / {unit}" if unit else "Energy",
+        energy_label=f"{name} / {unit}" if unit else name,
     )
     save_figure(cast("Figure", axes.figure), target)
 

@@ -48,7 +48,6 @@ from ._schema import SCHEMA_VERSION as SCHEMA_VERSION
 from ._schema import StoreHeader as StoreHeader
 from ._stationary import Attempt as Attempt
 from ._stationary import Discovery as Discovery
-from ._stationary import Kind as Kind
 from ._stationary import Minimum as Minimum
 from ._stationary import Rejected as Rejected
 from ._stationary import Round as Round

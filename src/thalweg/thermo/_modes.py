@@ -1,12 +1,15 @@
 """How many modes of each minimum vibrate, and refusal where that has no answer."""
 
+import json
+import operator
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 from jaxtyping import Int
 
-from thalweg.core import ArgumentError, Certificate, energy_unit_boltzmann
-from thalweg.landscape import Kind, Landscape, TransitionNetwork
+from thalweg.core import ArgumentError, energy_unit_boltzmann
+from thalweg.landscape import Landscape, TransitionNetwork
 
 _MEND = (
     "tell the system its symmetry (System(..., symmetry=ClusterSymmetry(...)), for one) and map it "
@@ -34,17 +37,32 @@ def modes_of(
             "a network does not say how many modes of its minima vibrate",
             "pass modes=: the number of coordinates less the zero modes, 33 for 13 free atoms",
         )
-    points = landscape.store.minima()
-    bare = [point.id for point in points if point.certificate is None]
-    if bare:
+    table = _zero_modes(landscape, "minima")
+    bare = table.index[table["zero_modes"].isna()]
+    if len(bare):
         raise ArgumentError(
-            f"minimum {bare[0]} and {len(bare) - 1} others were imported without certificates, so "
+            f"{len(bare)} minima (the first is {bare[0]}) were imported without certificates, so "
             "nobody has counted their zero modes",
             "pass modes= (--modes): the number of coordinates less the zero modes, 33 for 13 free "
             "atoms",
         )
-    dof = landscape.header.dof
-    return np.array([dof - p.certificate.zero_modes for p in points if p.certificate], dtype=int)
+    return landscape.header.dof - table["zero_modes"].to_numpy(dtype=int)
+
+
+def _zero_modes(landscape: Landscape, table: str) -> pd.DataFrame:
+    """What the certificates counted and expected, by id; NaN where there is no certificate."""
+    frame = landscape.store.frame(table)
+    counts = [
+        (np.nan, np.nan)
+        if text is None
+        else operator.itemgetter("zero_modes", "expected_zero_modes")(json.loads(text))
+        for text in frame["certificate"]
+    ]
+    return pd.DataFrame(
+        np.array(counts, dtype=float).reshape(-1, 2),
+        index=frame["id"],
+        columns=["zero_modes", "expected"],
+    )
 
 
 def check_zero_modes(landscape: Landscape) -> None:
@@ -53,27 +71,19 @@ def check_zero_modes(landscape: Landscape) -> None:
     Raises:
         ArgumentError: naming the point, the reason and the mend.
     """
-    store = landscape.store
-    kinds: tuple[tuple[Kind, list], ...] = (
-        ("minimum", store.minima()),
-        ("transition_state", store.transition_states()),
-    )
-    for kind, points in kinds:
-        for point in points:
-            _check(kind, point.id, point.certificate)
+    for name, noun in (("minima", "minimum"), ("transition_states", "transition state")):
+        table = _zero_modes(landscape, name).dropna()
+        wrong = table.loc[table["zero_modes"] != table["expected"]]
+        if len(wrong):
+            found, expected = wrong.iloc[0].astype(int)
+            raise ArgumentError(
+                f"{noun} {wrong.index[0]} has {found} zero modes and its symmetry explains "
+                f"{expected}: along the others the energy is flat, and the harmonic partition "
+                f"function is infinite ({len(wrong)} such among the {name.replace('_', ' ')})",
+                _MEND,
+            )
     if not landscape.network.n_minima:
         _explain_empty(landscape)
-
-
-def _check(kind: Kind, number: int, certificate: Certificate | None) -> None:
-    if certificate is None or certificate.zero_modes == certificate.expected_zero_modes:
-        return
-    raise ArgumentError(
-        f"{kind.replace('_', ' ')} {number} has {certificate.zero_modes} zero modes and its "
-        f"symmetry explains {certificate.expected_zero_modes}: along the others the energy is "
-        "flat, and the harmonic partition function is infinite",
-        _MEND,
-    )
 
 
 def _explain_empty(landscape: Landscape) -> None:

@@ -53,7 +53,7 @@ class AbstractEnsemble(abc.ABC):
 
     @abc.abstractmethod
     def log_weights(self, temperature: Temperature) -> States:
-        """ln of each minimum's partition function, up to a constant common to all minima."""
+        """Logarithm of each minimum's partition function, up to a constant common to all minima."""
 
     @abc.abstractmethod
     def energies(self, temperature: Temperature) -> States:
@@ -64,7 +64,7 @@ class AbstractEnsemble(abc.ABC):
         """Heat capacity of each minimum by itself, in units of `boltzmann`."""
 
     def log_partition(self, temperature: Temperature) -> Curve:
-        """ln Z, up to a constant."""
+        """Logarithm of Z, up to a constant."""
         return np.asarray(special.logsumexp(self.log_weights(temperature), axis=-1))
 
     def occupations(self, temperature: Temperature) -> States:
@@ -190,7 +190,7 @@ class HarmonicEnsemble(AbstractEnsemble):
         )
 
     def log_weights(self, temperature: Temperature) -> States:
-        """ln of each minimum's configurational partition function, up to a common constant.
+        """Logarithm of each minimum's configurational partition function, up to a common constant.
 
         `-E/kT - ln(order) - log_product/2 + (modes/2) ln(2π kT)`.
         """
@@ -213,7 +213,7 @@ class HarmonicEnsemble(AbstractEnsemble):
         return np.broadcast_to(modes.astype(float), shape)
 
     def ts_log_weights(self, temperature: Temperature) -> Float[np.ndarray, "*temperatures ts"]:
-        """ln of the configurational partition function of each transition state's ridge.
+        """Logarithm of the configurational partition function of each transition state's ridge.
 
         The integral over the dividing surface, one mode fewer than the minima have (those of the
         first of its two minima), up to the same constant as `log_weights`. In units where the

@@ -1,6 +1,7 @@
 """Data in, figures out; it computes nothing.
 
 - `plot_tree`: a disconnectivity graph on matplotlib axes, coloured by group or by value.
+- `plot_heat_capacity`: a superposition's heat capacity with its parts, its uncertainty and samples.
 - `save_figure`: to png, pdf or svg, ready to print.
 - `write_report`: a `ReportData` as one HTML file that needs no network; `thalweg.workflows.report`
   gathers one from a landscape.
@@ -24,6 +25,7 @@ from ._report_data import RoundCurves as RoundCurves
 from ._report_data import ThermoCurves as ThermoCurves
 from ._report_data import Unavailable as Unavailable
 from ._style import save_figure as save_figure
+from ._thermo import plot_heat_capacity as plot_heat_capacity
 from ._tree import TreeStyle as TreeStyle
 from ._tree import figure_size as figure_size
 from ._tree import plot_tree as plot_tree

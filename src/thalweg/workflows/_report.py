@@ -20,19 +20,19 @@ from thalweg.landscape import (
     TransitionNetwork,
     disconnectivity_tree,
 )
+from thalweg.thermo import HarmonicEnsemble
 from thalweg.viz import (
     Contour,
     Evidence,
-    KineticCurves,
     Provenance,
     ReportData,
     RoundCurves,
-    ThermoCurves,
     Unavailable,
     write_report,
 )
 
 from ._report_kinetics import kinetic_curves
+from ._report_path import path_profile
 from ._report_states import notable_minima
 from ._report_thermo import thermo_curves
 
@@ -119,7 +119,16 @@ def gather_report(
     header = landscape.header
     ends = _ends(network, config)
     small = _smallest_drawn(network)
-    thermo = _asked(lambda: thermo_curves(landscape, config.temperature, config.modes))
+    particles = _are_particles(landscape, evidence)
+    ensemble = _asked(
+        lambda: HarmonicEnsemble.of(landscape, modes=config.modes, kinetic=particles)
+    )
+    if isinstance(ensemble, Unavailable):
+        thermo = kinetics = ensemble
+    else:
+        thermo = thermo_curves(ensemble, header.energy_unit, config.temperature)
+        curves = thermo
+        kinetics = _asked(lambda: kinetic_curves(ensemble, curves, ends))
     trees = [
         disconnectivity_tree(network, levels=levels, components="all", min_size=small)
         for levels in (_LEVELS, None)
@@ -130,7 +139,7 @@ def gather_report(
         length_unit=header.length_unit,
         shape=header.shape,
         labels=header.labels,
-        particles=_are_particles(landscape, evidence),
+        particles=particles,
         network=network,
         tree=trees[0],
         merge_tree=trees[1],
@@ -140,7 +149,8 @@ def gather_report(
         caveats=_caveats(landscape, evidence),
         rounds=_rounds(landscape),
         thermo=thermo,
-        kinetics=_kinetics(landscape, thermo, ends, config.modes),
+        kinetics=kinetics,
+        path=_asked(lambda: path_profile(landscape, found, ends)),
         contour=_contour(found, network),
     )
 
@@ -180,17 +190,6 @@ def _smallest_drawn(network: TransitionNetwork) -> int:
     if len(sizes) <= _DRAWN:
         return 1
     return int(min(max(np.sort(sizes)[-_DRAWN], 2), sizes[0]))
-
-
-def _kinetics(
-    landscape: Landscape,
-    thermo: ThermoCurves | Unavailable,
-    ends: tuple[int, int] | None,
-    modes: int | None,
-) -> KineticCurves | Unavailable:
-    if isinstance(thermo, Unavailable):
-        return thermo
-    return _asked(lambda: kinetic_curves(landscape, thermo, ends, modes))
 
 
 def _with_points(landscape: Landscape) -> TransitionNetwork:

@@ -3,7 +3,6 @@
 import numpy as np
 from jaxtyping import Float, Int
 
-from thalweg.landscape import Landscape
 from thalweg.thermo import HarmonicEnsemble
 from thalweg.viz import ThermoCurves
 
@@ -14,20 +13,15 @@ _SIGNIFICANT = 1e-3  # a rise of the heat capacity that counts as a peak, relati
 
 
 def thermo_curves(
-    landscape: Landscape, temperature: float | None = None, modes: int | None = None
+    ensemble: HarmonicEnsemble, energy_unit: str, temperature: float | None = None
 ) -> ThermoCurves:
-    """Harmonic thermodynamics of a landscape from well below to above its heat-capacity peaks.
+    """Harmonic thermodynamics from well below to above the peaks of the heat capacity.
 
     Args:
-        landscape: What was found.
+        ensemble: The harmonic ensemble of what was found.
+        energy_unit: Name of the unit of energy.
         temperature: Temperature that the range must include, and at which the page opens.
-        modes: Number of vibrational modes, for landscapes without certificates.
-
-    Raises:
-        ArgumentError: if harmonic thermodynamics is refused for this landscape.
     """
-    moving = len(landscape.header.shape) == 2 and landscape.header.shape[-1] == 3
-    ensemble = HarmonicEnsemble.of(landscape, modes=modes, kinetic=moving)
     low, high = temperature_range(ensemble)
     if temperature is not None:
         low, high = min(low, 0.8 * temperature), max(high, 1.25 * temperature)
@@ -38,10 +32,9 @@ def thermo_curves(
     most = most[np.lexsort((ensemble.network.ids[most], ensemble.network.energies[most]))]
     shown = parts[:, most].T
     rest = np.maximum(capacity - shown.sum(axis=0), 0.0)
-    unit = landscape.header.energy_unit
     return ThermoCurves(
         temperature=grid,
-        temperature_unit=(f"{unit}/k" if unit else "") if ensemble.boltzmann == 1.0 else "K",
+        temperature_unit=(f"{energy_unit}/k" if energy_unit else "") if ensemble.boltzmann == 1.0 else "K",
         heat_capacity=capacity,
         internal_energy=ensemble.internal_energy(grid),
         entropy=ensemble.entropy(grid) / ensemble.boltzmann,
@@ -51,7 +44,7 @@ def thermo_curves(
         boltzmann=ensemble.boltzmann,
         start=_start(ensemble, grid) if temperature is None else float(temperature),
         peaks=peaks_of(capacity),
-        kinetic=moving,
+        kinetic=ensemble.kinetic,
     )
 
 
