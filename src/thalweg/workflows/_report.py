@@ -19,11 +19,13 @@ from thalweg.landscape import (
     Landscape,
     TransitionNetwork,
     disconnectivity_tree,
+    lowest_route,
 )
 from thalweg.thermo import HarmonicEnsemble
 from thalweg.viz import (
     Contour,
     Evidence,
+    PathProfile,
     Provenance,
     ReportData,
     RoundCurves,
@@ -38,6 +40,9 @@ from ._report_thermo import thermo_curves
 
 _DRAWN = 40  # components to draw at most, the largest
 _LEVELS = 80
+_CANDIDATES = 12  # deepest minima among which the default path begins
+_PATH_UP_TO = 5000  # minima of a landscape for which a path is computed without being asked for
+_FEW_STEPS = 6  # transition states that a default path crosses, if there is one so short
 _GRID = 161
 _MARGIN = 0.35  # of the span of the stationary points, around them
 
@@ -57,7 +62,7 @@ class ReportConfig:
         modes: Number of vibrational modes of every minimum, for imported landscapes.
     """
 
-    temperature: float | None = None
+    temperature: float | int | None = None
     start: int | None = None
     end: int | None = None
     modes: int | None = None
@@ -150,7 +155,7 @@ def gather_report(
         rounds=_rounds(landscape),
         thermo=thermo,
         kinetics=kinetics,
-        path=_asked(lambda: path_profile(landscape, found, ends)),
+        path=_path(landscape, found, ends, config),
         contour=_contour(found, network),
     )
 
@@ -171,10 +176,11 @@ def _ends(network: TransitionNetwork, config: ReportConfig) -> tuple[int, int] |
         if place is not None and not len(place):
             raise ArgumentError(f"there is no minimum with id {point_id}")
         wished.append(None if place is None else int(place[0]))
-    notable = [int(place) for place in notable_minima(network, 3)]
+    notable = [int(place) for place in notable_minima(network, _CANDIDATES)]
     end = wished[1] if wished[1] is not None else next((p for p in notable if p != wished[0]), None)
-    others = [place for place in notable if place != end]
-    start = wished[0] if wished[0] is not None else next(iter(others), None)
+    start = wished[0]
+    if start is None and end is not None:
+        start = _not_far(network, [place for place in notable if place != end], end)
     if start is None or end is None:
         return None
     if start == end:
@@ -182,6 +188,33 @@ def _ends(network: TransitionNetwork, config: ReportConfig) -> tuple[int, int] |
             f"the path begins and ends at minimum {network.ids[start]}", "name two minima"
         )
     return start, end
+
+
+def _path(
+    landscape: Landscape, system: System | None, ends: tuple[int, int] | None, config: ReportConfig
+) -> PathProfile | Unavailable:
+    """The path that was asked for; of a large landscape no other, for it may take minutes."""
+    if config.start is None and config.end is None and landscape.network.n_minima > _PATH_UP_TO:
+        return Unavailable(
+            f"among {landscape.network.n_minima:,} minima no path is computed unless one is asked "
+            "for, since steepest descent may take minutes",
+            "Name its ends: thalweg report STORE --from A --to B",
+        )
+    return _asked(lambda: path_profile(landscape, system, ends))
+
+
+def _not_far(network: TransitionNetwork, starts: list[int], end: int) -> int | None:
+    """The first start from which few steps lead to the end; else that of the fewest steps."""
+    fewest, best = np.inf, None
+    for start in starts:
+        if network.components[start] != network.components[end]:
+            continue
+        steps = len(lowest_route(network, start, end)[1])
+        if steps <= _FEW_STEPS:
+            return start
+        if steps < fewest:
+            fewest, best = steps, start
+    return best
 
 
 def _smallest_drawn(network: TransitionNetwork) -> int:
@@ -228,7 +261,7 @@ def _evidence(landscape: Landscape) -> Evidence:
     texts = landscape.store.frame("minima")["certificate"].tolist()
     proofs = [json.loads(text) if text else None for text in texts]
 
-    def column(name: str, missing: float) -> np.ndarray:
+    def column(name: str, missing: float | int) -> np.ndarray:
         return np.array([missing if proof is None else proof[name] for proof in proofs])
 
     return Evidence(

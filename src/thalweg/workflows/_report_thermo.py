@@ -13,7 +13,7 @@ _SIGNIFICANT = 1e-3  # a rise of the heat capacity that counts as a peak, relati
 
 
 def thermo_curves(
-    ensemble: HarmonicEnsemble, energy_unit: str, temperature: float | None = None
+    ensemble: HarmonicEnsemble, energy_unit: str, temperature: float | int | None = None
 ) -> ThermoCurves:
     """Harmonic thermodynamics from well below to above the peaks of the heat capacity.
 
