@@ -55,6 +55,9 @@ if TYPE_CHECKING:
     from .energies import PairEnergy as PairEnergy
     from .energies import system as system
     from .io import system_from_ase as system_from_ase
+    from .kinetics import mean_first_passage_time as mean_first_passage_time
+    from .kinetics import rate as rate
+    from .kinetics import transition_rates as transition_rates
     from .landscape import DisconnectivityTree as DisconnectivityTree
     from .landscape import Landscape as Landscape
     from .landscape import Minimum as Minimum
@@ -86,6 +89,7 @@ _HOMES = {
     ),
     "energies": "PairEnergy system",
     "io": "system_from_ase",
+    "kinetics": "mean_first_passage_time rate transition_rates",
     "landscape": (
         "DisconnectivityTree Landscape Minimum TransitionNetwork TransitionState "
         "disconnectivity_tree estimate_completeness"

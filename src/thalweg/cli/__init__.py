@@ -5,7 +5,7 @@
 | `_app` | the commands, and `main` |
 | `_map`, `_map_options`, `_map_report`, `_progress`, `_interrupt` | `thalweg map` |
 | `_find` | from what the user typed to a `System` |
-| `_tree`, `_info`, `_files`, `_systems`, `_cite` | the other commands |
+| `_tree`, `_info`, `_rates`, `_files`, `_systems`, `_cite` | the other commands |
 | `_talk`, `_errors`, `_values` | consoles, errors, numbers as text |
 | `_runtime` | JAX's settings |
 

@@ -9,6 +9,7 @@ from ._files import export, import_
 from ._info import info
 from ._map import map_
 from ._report import report
+from ._rates import rates
 from ._systems import systems
 from ._thermo import thermo
 from ._tree import tree
@@ -54,6 +55,7 @@ app.command("thermo", short_help="Say what is occupied at which temperature; hea
 )
 app.command("report", short_help="Write everything about a landscape as one HTML file.")(report)
 app.command("info", short_help="Say what a landscape holds and what is missing.")(info)
+app.command("rates", short_help="Say how fast it moves between minima, and by which path.")(rates)
 app.command("systems", short_help="List the systems of the catalogue.")(systems)
 app.command("export", short_help="Write PATHSAMPLE files, xyz, npz or CSV.")(export)
 app.command("import", short_help="Read PATHSAMPLE files into a new store.")(import_)

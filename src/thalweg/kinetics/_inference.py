@@ -4,19 +4,20 @@ Two kinds of observation: every jump with its time (`estimate_generator`), or th
 intervals (`estimate_from_lag`), between which any number of jumps may hide.
 
 Sources: P. Billingsley, *Statistical Inference for Markov Processes* (1961), for the first;
-M. Bladt and M. Sørensen, J. R. Stat. Soc. B 67, 395 (2005), for the second; C. Van Loan, IEEE
-Trans. Autom. Control 23, 395 (1978), for the integrals. For the reversible estimate compare
+J. D. Kalbfleisch and J. F. Lawless, J. Am. Stat. Assoc. 80, 863 (1985), and M. Bladt and
+M. Sørensen, J. R. Stat. Soc. B 67, 395 (2005), for the second; C. Van Loan, IEEE Trans. Autom.
+Control 23, 395 (1978), for the integrals. For the reversible estimate compare
 B. Trendelkamp-Schroer and F. Noé, Phys. Rev. X 6, 011009 (2016), in discrete time.
 """
 
 import dataclasses
 import math
-from collections.abc import Iterable
-from typing import Literal
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import scipy.linalg as linalg
 from jaxtyping import Float, Int
+from scipy import optimize
 
 from thalweg.core import ArgumentError
 
@@ -168,62 +169,101 @@ def estimate_from_lag(
     lag: float,
     *,
     reversible: bool = False,
-    max_iterations: int = 2000,
-    tolerance: float = 1e-8,
+    max_iterations: int = 1000,
+    tolerance: float = 1e-10,
 ) -> GeneratorEstimate:
     """The generator of maximum likelihood for states observed at equal intervals.
 
-    Expectation maximisation: the expected jumps and times between two observations, given both
-    ends, are integrals of matrix exponentials; then `estimate_generator`. It begins with
-    `matrix_logarithm`. Every step raises the likelihood.
+    The likelihood `Σ_ij C_ij ln exp(Q τ)_ij` is raised from `matrix_logarithm` by a quasi-Newton
+    method, in the logarithms of the rates, so that no rate becomes negative; its gradient is an
+    integral of matrix exponentials. Whether a generator fits the counts at all, and whether only
+    one does, is another question: it is doubtful once the interval exceeds the relaxation times.
 
     Args:
         counts: How often state `j` was seen one interval after state `i` (`count_transitions`).
         lag: The interval.
         reversible: Whether detailed balance must hold.
         max_iterations: When to give up.
-        tolerance: Change of any rate, relative to the largest, at which it ends.
+        tolerance: Relative change of the likelihood at which it ends.
 
     Raises:
         ArgumentError: if a state was never seen to be followed by one.
     """
-    rates = matrix_logarithm(counts, lag)
-    off = rates[~np.eye(len(rates), dtype=bool)]
-    # Zero is a fixed point of the iteration: begin with a little of everything.
-    rates = _close(np.maximum(rates, 1e-3 * off.max(initial=1e-300)))
-    n, used = len(rates), 0
-    likelihood, converged = -math.inf, False
-    while used < max_iterations and not converged:
-        used += 1
-        likelihood, seen = _expect(rates, counts, lag)
-        new = estimate_generator(seen, reversible=reversible, max_iterations=200).generator
-        converged = bool(np.abs(new - rates).max() <= tolerance * np.abs(rates).max())
-        rates = new
-    rates = np.where(np.eye(n, dtype=bool), rates, np.maximum(rates, 0.0))
+    start = matrix_logarithm(counts, lag)
+    n = len(start)
+    off = ~np.eye(n, dtype=bool)
+    # Logarithms need a little of everything to begin with.
+    start = np.where(off, np.maximum(start, 1e-3 * start[off].max(initial=1e-300)), 0.0)
+    model = _reversible_rates if reversible else _free_rates
+    total = counts.sum()
+
+    def cost(parameters: np.ndarray) -> tuple[float, np.ndarray]:
+        rates, pull_back = model(parameters, n)
+        likelihood, slope = _lag_likelihood(_close(rates), counts, lag)
+        return -likelihood / total, -pull_back(slope) / total
+
+    if reversible:
+        log_pi = MarkovChain.from_generator(start).log_stationary
+        flux = np.log(start, where=off, out=np.zeros((n, n))) + log_pi[:, None]
+        flux = np.logaddexp(flux, flux.T) - math.log(2.0)
+        begin = np.concatenate((flux[np.triu_indices(n, 1)], log_pi))
+    else:
+        begin = np.log(start[off])
+    found = optimize.minimize(
+        cost,
+        begin,
+        jac=True,
+        method="L-BFGS-B",
+        options={"maxiter": max_iterations, "ftol": tolerance * 1e-2, "gtol": 1e-9, "maxcor": 30},
+    )
     return GeneratorEstimate(
-        generator=_close(rates),
+        generator=_close(model(found.x, n)[0]),
         errors=None,
-        log_likelihood=likelihood,
-        iterations=used,
-        converged=converged,
+        log_likelihood=-float(found.fun) * float(total),
+        iterations=int(found.nit),
+        converged=bool(found.success),
     )
 
 
-def _expect(
-    rates: np.ndarray, counts: np.ndarray, lag: float
-) -> tuple[float, JumpStatistics]:
-    """Likelihood of the counts, and the expected jumps and times behind them."""
-    n = len(rates)
-    forward = linalg.expm(rates * lag)
-    seen = counts > 0
-    likelihood = float(np.sum(counts[seen] * np.log(forward[seen])))
-    weight = np.where(seen, counts / np.where(seen, forward, 1.0), 0.0)
-    block = np.block([[rates.T * lag, weight * lag], [np.zeros((n, n)), rates.T * lag]])
-    # ∫ exp(Qᵀs) W exp(Qᵀ(τ - s)) ds: row k, column l weighs a jump from k to l.
-    integral = np.maximum(linalg.expm(block)[:n, n:], 0.0)
-    jumps = rates * integral
-    np.fill_diagonal(jumps, 0.0)
-    return likelihood, JumpStatistics(counts=jumps, times=np.diag(integral).copy())
+Model = tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]
+
+
+def _free_rates(parameters: np.ndarray, n: int) -> Model:
+    """Rates from their logarithms, and how a gradient in rates becomes one in these."""
+    off = ~np.eye(n, dtype=bool)
+    rates = np.zeros((n, n))
+    rates[off] = np.exp(np.clip(parameters, -500.0, 500.0))
+    return rates, lambda slope: (rates * slope)[off]
+
+
+def _reversible_rates(parameters: np.ndarray, n: int) -> Model:
+    """Rates `s_ij / π_i` from `ln s` (upper triangle) and `ln π`."""
+    upper = np.triu_indices(n, 1)
+    flux = np.full((n, n), -np.inf)
+    flux[upper] = parameters[: len(upper[0])]
+    flux = np.maximum(flux, flux.T)
+    rates = np.exp(np.clip(flux - parameters[len(upper[0]) :, None], -500.0, 500.0))
+    np.fill_diagonal(rates, 0.0)
+
+    def pull_back(slope: np.ndarray) -> np.ndarray:
+        weighted = rates * slope
+        return np.concatenate(((weighted + weighted.T)[upper], -weighted.sum(axis=1)))
+
+    return rates, pull_back
+
+
+def _lag_likelihood(
+    generator: np.ndarray, counts: np.ndarray, lag: float
+) -> tuple[float, np.ndarray]:
+    """Likelihood of counts at an interval, and its slope along every rate."""
+    n = len(generator)
+    forward = np.maximum(linalg.expm(generator * lag), 1e-300)
+    likelihood = float(np.sum(counts * np.log(forward)))
+    weight = counts / forward
+    block = np.block([[generator.T * lag, weight * lag], [np.zeros((n, n)), generator.T * lag]])
+    # ∫ exp(Qᵀs) W exp(Qᵀ(τ - s)) ds: the entry (k, l) is the slope along Q_kl.
+    integral = linalg.expm(block)[:n, n:]
+    return likelihood, integral - np.diag(integral)[:, None]
 
 
 def matrix_logarithm(counts: Float[np.ndarray, "n n"], lag: float) -> Float[np.ndarray, "n n"]:

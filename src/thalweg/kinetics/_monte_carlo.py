@@ -12,7 +12,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Key
 
 from thalweg.core import ArgumentError, PRNGKey, require_x64
 
@@ -164,12 +164,12 @@ def _table(chain: MarkovChain) -> Table:
     return jnp.asarray(total), jnp.asarray(neighbours), jnp.asarray(waits)
 
 
-def _keys(key: PRNGKey, walkers: int) -> PRNGKey:
+def _keys(key: PRNGKey, walkers: int) -> Key[jax.Array, " walkers"]:
     return jax.vmap(lambda i: jax.random.fold_in(key, i))(jnp.arange(walkers))
 
 
 def _jump(
-    table: Table, keys: PRNGKey, count: Int[jax.Array, ""], x: Int[jax.Array, " walkers"]
+    table: Table, keys: Key[jax.Array, " walkers"], count: Int[jax.Array, ""], x: Int[jax.Array, " walkers"]
 ) -> tuple[Int[jax.Array, " walkers"], Float[jax.Array, " walkers"]]:
     """One jump of every walker: where to, and after how long."""
     total, neighbours, waits = table
@@ -184,7 +184,7 @@ def _jump(
 @jax.jit
 def _passages(
     table: Table,
-    keys: PRNGKey,
+    keys: Key[jax.Array, " walkers"],
     x: Int[jax.Array, " walkers"],
     target: Bool[jax.Array, " n"],
     max_jumps: int | Int[jax.Array, ""],
@@ -208,7 +208,7 @@ def _passages(
 
 
 def _follow(
-    table: Table, keys: PRNGKey, start: Int[jax.Array, ""], jumps: int
+    table: Table, keys: Key[jax.Array, " walkers"], start: Int[jax.Array, ""], jumps: int
 ) -> tuple[jax.Array, jax.Array]:
     """States and waiting times, jumps first."""
 

@@ -148,7 +148,7 @@ def log_equilibrium(
 
 def kramers_transmission(
     negative_curvature: float | Float[np.ndarray, " ts"], friction: float
-) -> Float[np.ndarray, "..."]:
+) -> float | Float[np.ndarray, " ts"]:
     r"""Kramers' factor for spatial diffusion over a barrier, by which friction slows a rate.
 
     $$ \kappa = \sqrt{1 + (\gamma / 2\omega)^2} - \gamma / 2\omega, \qquad

@@ -7,7 +7,7 @@ import numpy as np
 
 from ._rates import Source, transition_rates
 
-Ids = int | np.integer | Iterable[int]
+Ids = int | np.integer | np.ndarray | Iterable[int]
 """The id of a minimum, or several."""
 
 

@@ -9,7 +9,7 @@ from scipy.sparse import csgraph
 
 from thalweg.core import ArgumentError
 
-States = int | np.integer | Iterable[int]
+States = int | np.integer | np.ndarray | Iterable[int]
 """One state, several, or a mask, by position."""
 
 

@@ -17,9 +17,15 @@ import scipy.sparse as sparse
 import scipy.sparse.linalg as sparse_linalg
 from jaxtyping import Float, Int
 
+from scipy.sparse import csgraph
+
 from thalweg.core import ArgumentError
 
 from ._elimination import Elimination, eliminate
+from ._sparse_log import log_matrix, log_sum, structure
+
+# Times below this share of the slowest have lost half of their digits beside it.
+_SHARP = 1e-8
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -57,6 +63,68 @@ def spectrum(
     n = len(log_stationary)
     if not 1 <= count < n:
         raise ArgumentError(f"{count} relaxation times asked of {n} states", f"1…{n - 1} exist")
+    found = _slowest(log_rates, log_stationary, count)
+    known = int(np.sum(found.times > _SHARP * found.times[0]))
+    if known == count:
+        return found
+    # What is so much faster happens within the groups that the slow modes separate, as if these
+    # were alone. Cut where the gap is widest.
+    times = np.maximum(found.times, 1e-15 * found.times[0])
+    slow = 1 + int(np.argmax(times[:known] / times[1 : known + 1]))
+    return _merge(log_rates, found, slow, count)
+
+
+def _merge(log_rates: sparse.csr_array, found: Spectrum, slow: int, count: int) -> Spectrum:
+    """The `slow` slowest modes found, and the slowest within each of the groups they separate."""
+    labels = group(found, slow + 1)
+    times, modes = list(found.times[:slow]), list(found.modes[:, :slow].T)
+    for label in range(slow + 1):
+        _within(log_rates, found.log_stationary, np.flatnonzero(labels == label), times, modes, count)
+    order = np.argsort(-np.array(times), kind="stable")[:count]
+    return Spectrum(
+        times=np.array(times)[order],
+        modes=np.column_stack([modes[k] for k in order]),
+        log_stationary=found.log_stationary,
+    )
+
+
+def _within(
+    log_rates: sparse.csr_array,
+    log_stationary: np.ndarray,
+    states: np.ndarray,
+    times: list,
+    modes: list,
+    count: int,
+) -> None:
+    """Append the slow modes of some states by themselves."""
+    if len(states) < 2:
+        return
+    position = np.full(len(log_stationary), -1)
+    position[states] = np.arange(len(states))
+    rows = np.repeat(np.arange(len(log_stationary)), np.diff(log_rates.indptr))
+    i, j = position[rows], position[log_rates.indices]
+    stays = (i >= 0) & (j >= 0)
+    inner = log_matrix(i[stays], j[stays], log_rates.data[stays], len(states))
+    pieces, labels = csgraph.connected_components(structure(inner), directed=False)
+    if pieces > 1:
+        for piece in range(pieces):
+            _within(log_rates, log_stationary, states[labels == piece], times, modes, count)
+        return
+    weight = log_sum(log_stationary[states])
+    part = spectrum(inner, log_stationary[states] - weight, min(count, len(states) - 1))
+    for time, mode in zip(part.times, part.modes.T, strict=True):
+        whole = np.zeros(len(log_stationary))
+        with np.errstate(over="ignore"):
+            whole[states] = mode * np.exp(-weight / 2)
+        times.append(float(time))
+        modes.append(whole)
+
+
+def _slowest(
+    log_rates: sparse.csr_array, log_stationary: Float[np.ndarray, " n"], count: int
+) -> Spectrum:
+    """The slowest modes, with an error of 1e-16 of the slowest time."""
+    n = len(log_stationary)
     ground = int(np.argmax(log_stationary))
     keep = np.zeros(n, dtype=bool)
     keep[ground] = True
@@ -81,17 +149,20 @@ def spectrum(
         )
     order = np.argsort(-values)[:count]
     vectors = vectors[:, order]
-    modes = np.column_stack(
-        [_mode(solver, u, log_stationary) for u in vectors.T]
-    )
+    modes = np.zeros((n, len(order)))
+    for k, u in enumerate(vectors.T):
+        modes[:, k] = _mode(solver, u, log_stationary, modes[:, :k])
     flip = np.where(vectors[ground] > 0, -1.0, 1.0)
     return Spectrum(times=values[order], modes=modes * flip, log_stationary=log_stationary)
 
 
 def _mode(
-    solver: Elimination, u: Float[np.ndarray, " n"], log_stationary: Float[np.ndarray, " n"]
+    solver: Elimination,
+    u: Float[np.ndarray, " n"],
+    log_stationary: Float[np.ndarray, " n"],
+    slower: Float[np.ndarray, "n k"],
 ) -> Float[np.ndarray, " n"]:
-    """The right eigenvector that belongs to `u = √π ψ`.
+    """The right eigenvector that belongs to `u = √π ψ`, free of the slower ones.
 
     Where `π` is tiny, `u / √π` is noise. One more application of the inverse, on `ψ` itself, gives
     such a state the value that it relaxes to.
@@ -108,7 +179,9 @@ def _mode(
         log = np.log(np.abs(rough))
     for sign in (1.0, -1.0):
         y += sign * np.exp(solver.solve(np.where(sign * rough > 0, log, -np.inf), nothing))
-    y -= weights @ y
+    for _ in range(2):
+        y -= weights @ y
+        y -= slower @ (slower.T @ (weights * y))
     return y / np.sqrt(weights @ y**2)
 
 
