@@ -1,5 +1,6 @@
 """What every test runs under: float64, one CPU platform, strict dtypes, a compilation cache."""
 
+import dataclasses
 import os
 from pathlib import Path
 
@@ -19,6 +20,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     )
 
 import jax
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -40,3 +42,23 @@ settings.load_profile("fixed")
 def key():
     """A fixed root key; take a stream of your own with `jax.random.fold_in`."""
     return jax.random.key(0)
+
+
+@pytest.fixture(scope="session")
+def mueller_brown():
+    """The Müller-Brown system and its network with coordinates: minima 0, 1, 2 by energy."""
+    from thalweg.energies import system
+    from thalweg.landscape import TransitionNetwork
+    from thalweg.search import certify_many
+
+    surface = system("muller-brown")
+    minima = np.array([[-0.558, 1.442], [0.623, 0.028], [-0.050, 0.467]])
+    saddles = np.array([[0.2125, 0.2930], [-0.8220, 0.6243]])
+    low, high = (certify_many(surface, x, i) for i, x in enumerate((minima, saddles)))
+    bare = TransitionNetwork.bare(
+        np.array([found.value for found in low]),
+        np.array([found.value for found in high]),
+        np.array([[1, 2], [0, 2]]),
+    )
+    points, ts_points = (np.array([found.x for found in some]) for some in (low, high))
+    return surface, dataclasses.replace(bare, points=points, ts_points=ts_points)

@@ -10,6 +10,8 @@ from ._info import info
 from ._map import map_
 from ._report import report
 from ._rates import rates
+from ._network import network
+from ._path import path
 from ._systems import systems
 from ._thermo import thermo
 from ._tree import tree
@@ -54,6 +56,8 @@ app.command("thermo", short_help="Say what is occupied at which temperature; hea
     thermo
 )
 app.command("report", short_help="Write everything about a landscape as one HTML file.")(report)
+app.command("path", short_help="Follow the path between two minima.")(path)
+app.command("network", short_help="Describe the network of minima as a graph.")(network)
 app.command("info", short_help="Say what a landscape holds and what is missing.")(info)
 app.command("rates", short_help="Say how fast it moves between minima, and by which path.")(rates)
 app.command("systems", short_help="List the systems of the catalogue.")(systems)

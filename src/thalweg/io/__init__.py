@@ -4,6 +4,7 @@
   `points.ts`; `thalweg.landscape.import_network` puts what was read into a store.
 - `write_xyz`: structures as extended xyz, for viewers and other codes.
 - `save_network`, `load_network`: a network as one npz file.
+- `write_pathway`: a path as a trajectory (xyz), a table (csv) or arrays (npz).
 - `write_csv`: the tables of a landscape for spreadsheets.
 """
 
@@ -15,3 +16,5 @@ from ._formats import write_xyz as write_xyz
 from ._pathsample import principal_moments as principal_moments
 from ._pathsample import read_pathsample as read_pathsample
 from ._pathsample import write_pathsample as write_pathsample
+from ._pathway import PATHWAY_SUFFIXES as PATHWAY_SUFFIXES
+from ._pathway import write_pathway as write_pathway

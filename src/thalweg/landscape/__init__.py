@@ -10,6 +10,7 @@ A tour:
 - `TransitionNetwork`: the same as frozen arrays: components, lowest barriers, subsets.
 - `disconnectivity_tree`: superbasins by energy level (or exactly), with a layout; `viz` draws it.
 - `pathway`: the continuous path of steepest descent between two minima.
+- `network_statistics`: degrees, clustering, path lengths and the like, for graph theory.
 - `estimate_completeness`: how many points are probably still missing, from discovery counts.
 
 ```python
@@ -52,4 +53,6 @@ from ._stationary import Minimum as Minimum
 from ._stationary import Rejected as Rejected
 from ._stationary import Round as Round
 from ._stationary import TransitionState as TransitionState
+from ._statistics import NetworkStatistics as NetworkStatistics
+from ._statistics import network_statistics as network_statistics
 from ._store import Store as Store

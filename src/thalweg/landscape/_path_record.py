@@ -6,6 +6,7 @@ import functools
 import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
+from scipy.interpolate import CubicHermiteSpline
 
 from thalweg.core import ArgumentError
 
@@ -115,7 +116,7 @@ class Pathway:
         displacements `d`, from 1 (one particle moves) to all of them (all move as far).
 
         Source: Stillinger & Weber, Phys. Rev. A 28, 2408 (1983); Wales, *Energy Landscapes*
-        (2003), section 7.2.
+        (2003).
         """
         ends = self.points[self.rows[::2]]
         levels, lengths = self.energies[self.rows], self.lengths[self.rows]
@@ -217,7 +218,5 @@ def _hermite(
     s: np.ndarray, values: np.ndarray, slopes: np.ndarray, at: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Values and derivatives of the cubic Hermite curve."""
-    from scipy.interpolate import CubicHermiteSpline
-
     curve = CubicHermiteSpline(s, values, slopes)
     return curve(at), curve(at, 1)

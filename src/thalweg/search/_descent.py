@@ -155,7 +155,7 @@ def _starts(system: System, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _signed(mode: np.ndarray) -> np.ndarray:
-    """Modes with the sign that makes their largest component positive: the same on every machine."""
+    """Modes with their largest component positive: the same sign on every machine."""
     largest = np.take_along_axis(mode, np.argmax(np.abs(mode), axis=1)[:, None], axis=1)
     return mode * np.sign(largest)
 
@@ -177,7 +177,8 @@ class _Flow:
         self.value, self.gradient = _evaluate(_slope, system, x)
         self.size = np.full(len(x), _START * system.length)
         self.outcome = np.full(len(x), Outcome.interrupted, dtype=object)
-        self.rows = [[(x[i], self.value[i], self.gradient[i])] for i in range(len(x))]
+        first = zip(x, self.value, self.gradient.copy(), strict=True)
+        self.rows = [[row] for row in first]
 
     @property
     def running(self) -> np.ndarray:

@@ -3,6 +3,7 @@
 - `plot_tree`: a disconnectivity graph on matplotlib axes, coloured by group or by value.
 - `plot_heat_capacity`: a superposition's heat capacity with its parts, its uncertainty and samples.
 - `plot_arrhenius`, `plot_timescales`: first-passage times against 1/T; slow time scales.
+- `plot_pathway`: the energy along a path, with its stationary points.
 - `save_figure`: to png, pdf or svg, ready to print.
 - `write_report`: a `ReportData` as one HTML file that needs no network; `thalweg.workflows.report`
   gathers one from a landscape.
@@ -27,6 +28,7 @@ from ._report_data import ThermoCurves as ThermoCurves
 from ._report_data import Unavailable as Unavailable
 from ._kinetics import plot_arrhenius as plot_arrhenius
 from ._kinetics import plot_timescales as plot_timescales
+from ._pathway import plot_pathway as plot_pathway
 from ._style import save_figure as save_figure
 from ._thermo import plot_heat_capacity as plot_heat_capacity
 from ._tree import TreeStyle as TreeStyle

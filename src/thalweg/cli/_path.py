@@ -1,0 +1,240 @@
+"""`thalweg path`: the path of steepest descent between two minima."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from ._find import check_system, find_system
+from ._runtime import prepare_jax
+from ._talk import (
+    AsJson,
+    CliError,
+    Quiet,
+    Traceback,
+    check_store,
+    check_writable,
+    data,
+    print_json,
+    reported,
+    talk,
+)
+from ._values import count, energy
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from thalweg.core import System
+    from thalweg.landscape import Pathway, StoreHeader
+
+_TRAJECTORIES = (".xyz", ".extxyz", ".csv", ".npz")
+_FIGURES = (".png", ".pdf", ".svg")
+
+
+@reported
+def path(
+    store: Annotated[str, typer.Argument(metavar="STORE", show_default=False)],
+    a: Annotated[int, typer.Argument(metavar="A", help="Id of a minimum.", show_default=False)],
+    b: Annotated[int, typer.Argument(metavar="B", help="Id of another.", show_default=False)],
+    via: Annotated[
+        str,
+        typer.Option(
+            metavar="ROUTE",
+            help="'lowest': over the lowest barrier; or ids of transition states, such as 3,17.",
+        ),
+    ] = "lowest",
+    output: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            show_default=False,
+            help="Trajectory (.xyz), energies (.csv), arrays (.npz) or figure (.png, .pdf, .svg); "
+            "may be given more than once.",
+        ),
+    ] = None,
+    points: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=3,
+            show_default=False,
+            help="Points to write, evenly spaced. Default: those of the integration.",
+        ),
+    ] = None,
+    system: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SYSTEM",
+            show_default=False,
+            help="What was mapped, as for `thalweg map`. Default: the catalogue's system of the "
+            "store's name.",
+        ),
+    ] = None,
+    energy_name: Annotated[
+        str | None,
+        typer.Option("--energy", metavar="NAME", show_default=False, help="As for `thalweg map`."),
+    ] = None,
+    csv: Annotated[bool, typer.Option("--csv", help="Print the steps as CSV.")] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    traceback: Traceback = False,
+) -> None:
+    """Follow the path of steepest descent from minimum A to minimum B.
+
+    Both sides of every transition state are followed down, and the pieces are joined to one
+    continuous trajectory.
+    """
+    check_store(store)
+    files = output or []
+    for file in files:
+        if file.suffix.lower() not in (*_TRAJECTORIES, *_FIGURES):
+            known = ", ".join((*_TRAJECTORIES, *_FIGURES))
+            raise CliError(f"{file}: a path can be written as {known}", f"-o {file.stem}.xyz")
+        check_writable(file)
+    if csv and as_json:
+        raise CliError("--csv and --json both want standard output", "choose one")
+    chain = _parse_via(via)
+    if system is not None:
+        check_system(system, energy_name)
+    prepare_jax()
+    found = _follow(store, (a, b), chain, (system, energy_name))
+    if points is not None:
+        found = found.resample(points)
+    if found.corrections:
+        _tell_corrections(found, quiet=quiet)
+    for file in files:
+        _write(found, file)
+    if as_json:
+        print_json(_facts(found, store, files))
+    elif csv:
+        found.steps.to_csv(sys.stdout, index=False)
+    elif not quiet:
+        _show(found)
+    written = f", written to [bold]{', '.join(map(str, files))}[/]" if files else ""
+    talk(quiet=quiet).print(
+        f"{count(found.n_steps, 'step')} over a barrier of "
+        f"{energy(found.barrier, found.energy_unit)} (transition state {found.highest}), "
+        f"{count(len(found.points), 'point')} along {found.length:.4f} {found.length_unit}"
+        f"{written}."
+    )
+
+
+def _parse_via(text: str) -> list[int] | None:
+    """Ids of transition states; `None` for the lowest path."""
+    if text.strip().lower() == "lowest":
+        return None
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() for part in parts):
+        raise CliError(f"--via {text}: expected 'lowest' or ids such as 3,17")
+    return [int(part) for part in parts]
+
+
+def _follow(
+    store: str, ends: tuple[int, int], via: list[int] | None, named: tuple[str | None, str | None]
+) -> "Pathway":
+    from thalweg.landscape import Landscape, pathway
+
+    with Landscape.open(store) as landscape:
+        system = system_of(landscape.header, store, *named)
+        return pathway(system, landscape, *ends, via=via)
+
+
+def system_of(
+    header: "StoreHeader", store: str, text: str | None, energy_name: str | None
+) -> "System":
+    """The system that a store is of.
+
+    Args:
+        header: What the store says.
+        store: Its name, for messages.
+        text: What `--system` says; `None` looks the store's name up in the catalogue.
+        energy_name: What `--energy` says.
+
+    Raises:
+        CliError: if it is not in the catalogue, or its fingerprint is another.
+    """
+    from thalweg.core import UnknownSystemError, fingerprint
+
+    again = "say what was mapped: --system NAME, module:object or file.py:object"
+    try:
+        system = find_system(header.name if text is None else text, energy_name, None)
+    except UnknownSystemError as error:
+        if text is not None:
+            raise
+        raise CliError(
+            f"{store} is of {header.name!r}, which is not in the catalogue", again
+        ) from error
+    imported = header.fingerprint.startswith("pathsample:")
+    if not imported and fingerprint(system) != header.fingerprint:
+        raise CliError(
+            f"{store} is not of {text or header.name!r}: the fingerprint of its system is "
+            f"{header.fingerprint}, and this one's is {fingerprint(system)}",
+            again if text is None else "name the system that was mapped",
+        )
+    return system
+
+
+def _write(found: "Pathway", file: Path) -> None:
+    if file.suffix.lower() in _TRAJECTORIES:
+        from thalweg.io import write_pathway
+
+        write_pathway(found, file)
+        return
+    import matplotlib as mpl
+
+    mpl.use("agg")
+    from thalweg.viz import plot_pathway, save_figure
+
+    save_figure(cast("Figure", plot_pathway(found).figure), file)
+
+
+def _facts(found: "Pathway", store: str, files: list[Path]) -> dict[str, Any]:
+    return {
+        "command": "path",
+        "store": store,
+        "files": [str(file) for file in files],
+        "minima": found.minima,
+        "transition_states": found.transition_states,
+        "highest": found.highest,
+        "barrier": found.barrier,
+        "length": found.length,
+        "points": len(found.points),
+        "steps": found.steps.to_dict("records"),
+        "corrections": [vars(correction) for correction in found.corrections],
+    }
+
+
+def _tell_corrections(found: "Pathway", *, quiet: bool) -> None:
+    for correction in found.corrections:
+        ends = " and ".join(str(e) if e >= 0 else "an unknown one" for e in correction.found)
+        talk(quiet=quiet).print(
+            f"[yellow]note:[/] steepest descent from transition state "
+            f"{correction.transition_state} leads to minima {ends}, not to "
+            f"{correction.stored[0]} and {correction.stored[1]}; the path was planned accordingly"
+        )
+
+
+def _show(found: "Pathway") -> None:
+    """The steps, for people."""
+    from rich.table import Table
+
+    unit = f" / {found.energy_unit}" if found.energy_unit else ""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    headings = ("from", "over", "to", f"barrier{unit}", f"back{unit}", "length", "moved", "movers")
+    for heading in headings:
+        table.add_column(heading, justify="right")
+    for row in found.steps.to_dict("records"):
+        table.add_row(
+            str(row["minimum_a"]),
+            str(row["transition_state"]),
+            str(row["minimum_b"]),
+            f"{row['barrier']:.6f}",
+            f"{row['barrier_back']:.6f}",
+            f"{row['length']:.4f}",
+            f"{row['largest_displacement']:.4f}",
+            f"{row['cooperativity']:.2f}",
+        )
+    data().print(table)
