@@ -167,9 +167,9 @@ def test_wheel_zooms_once_the_graph_has_the_focus(opened):
     whole = opened.run(width)
     x, y = canvas_place(opened, 10)
     opened.click(x, y)
+    assert opened.run("document.activeElement === thalweg.page.tree.base")
     opened.mouse("wheel", x, y, deltaX=0, deltaY=-300)
-    opened.settle()
-    assert opened.run(width) < whole
+    opened.wait(f"{width} < {whole}")
     opened.run("document.querySelector('[title=\"Show the whole tree\"]').click()")
     assert opened.run(width) == whole
 

@@ -8,10 +8,10 @@ from ._cite import cite
 from ._files import export, import_
 from ._info import info
 from ._map import map_
-from ._report import report
-from ._rates import rates
 from ._network import network
 from ._path import path
+from ._rates import rates
+from ._report import report
 from ._systems import systems
 from ._thermo import thermo
 from ._tree import tree

@@ -104,7 +104,9 @@ class AbstractEnsemble(abc.ABC):
         p, deviation, kt = self._deviations(temperature)
         return p * deviation / kt**2 * self.boltzmann
 
-    def _deviations(self, temperature: Temperature) -> tuple[States, States, States]:
+    def _deviations(
+        self, temperature: Temperature
+    ) -> tuple[States, States, Float[np.ndarray, "*temperatures 1"]]:
         """Occupations, energies minus their mean, and kT."""
         p = self.occupations(temperature)
         excess = self.energies(temperature) - self._lowest

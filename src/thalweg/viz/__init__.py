@@ -14,6 +14,9 @@ save_figure(ax.figure, "lj13.pdf")
 ```
 """
 
+from ._kinetics import plot_arrhenius as plot_arrhenius
+from ._kinetics import plot_timescales as plot_timescales
+from ._pathway import plot_pathway as plot_pathway
 from ._report import report_html as report_html
 from ._report import write_report as write_report
 from ._report_data import Contour as Contour
@@ -26,9 +29,6 @@ from ._report_data import ReportData as ReportData
 from ._report_data import RoundCurves as RoundCurves
 from ._report_data import ThermoCurves as ThermoCurves
 from ._report_data import Unavailable as Unavailable
-from ._kinetics import plot_arrhenius as plot_arrhenius
-from ._kinetics import plot_timescales as plot_timescales
-from ._pathway import plot_pathway as plot_pathway
 from ._style import save_figure as save_figure
 from ._thermo import plot_heat_capacity as plot_heat_capacity
 from ._tree import TreeStyle as TreeStyle

@@ -1,7 +1,7 @@
 """The journey from a landscape to a report: ask every reader, and say why where one refuses."""
 
 import dataclasses
-import datetime
+import datetime as dt
 import json
 from collections import Counter
 from collections.abc import Callable
@@ -34,6 +34,7 @@ from thalweg.viz import (
 )
 
 from ._report_kinetics import kinetic_curves
+from ._report_network import network_facts
 from ._report_path import path_profile
 from ._report_states import notable_minima
 from ._report_thermo import thermo_curves
@@ -125,9 +126,7 @@ def gather_report(
     ends = _ends(network, config)
     small = _smallest_drawn(network)
     particles = _are_particles(landscape, evidence)
-    ensemble = _asked(
-        lambda: HarmonicEnsemble.of(landscape, modes=config.modes, kinetic=particles)
-    )
+    ensemble = _asked(lambda: HarmonicEnsemble.of(landscape, modes=config.modes, kinetic=particles))
     if isinstance(ensemble, Unavailable):
         thermo = kinetics = ensemble
     else:
@@ -156,6 +155,7 @@ def gather_report(
         thermo=thermo,
         kinetics=kinetics,
         path=_path(landscape, found, ends, config),
+        statistics=_asked(lambda: network_facts(network)),
         contour=_contour(found, network),
     )
 
@@ -345,7 +345,7 @@ def _provenance(landscape: Landscape) -> Provenance:
             (kind.replace("_", " "), _why(outcome), count)
             for (kind, outcome), count in tally.most_common()
         ),
-        written=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        written=dt.datetime.now(dt.UTC).strftime("%Y-%m-%d %H:%M UTC"),
         version=__version__,
     )
 
@@ -372,7 +372,7 @@ def _caveats(landscape: Landscape, evidence: Evidence) -> tuple[str, ...]:
             "they are minima is somebody else's word."
         )
     caveats += [
-        "The global minimum is the lowest minimum found. No search proves that there is none lower.",
+        "The global minimum is the lowest minimum found; no search proves that none is lower.",
         "Barriers are upper bounds: a transition state that is still missing can only lower a "
         "joint of the tree.",
         "The numbers of missing points are estimates. They assume a law for how easily points are "
@@ -388,5 +388,3 @@ def _caveats(landscape: Landscape, evidence: Evidence) -> tuple[str, ...]:
             "joins; between pieces, barriers and rates are unknown, not infinite."
         )
     return tuple(caveats)
-
-

@@ -100,9 +100,13 @@ def superbasin(ensemble: HarmonicEnsemble, most: int) -> tuple[HarmonicEnsemble,
             f"minimum below an energy of {tree.height[node]:.4f}; the other {left:,} are left out."
         )
     else:
-        note = "" if not left else (
-            f"{left:,} minima in other components are left out: nothing is known of how they are "
-            "reached."
+        note = (
+            ""
+            if not left
+            else (
+                f"{left:,} minima in other components are left out: nothing is known of how they are "
+                "reached."
+            )
         )
     return HarmonicEnsemble(
         network=part, modes=ensemble.modes[inside], boltzmann=ensemble.boltzmann

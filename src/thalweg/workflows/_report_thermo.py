@@ -34,7 +34,9 @@ def thermo_curves(
     rest = np.maximum(capacity - shown.sum(axis=0), 0.0)
     return ThermoCurves(
         temperature=grid,
-        temperature_unit=(f"{energy_unit}/k" if energy_unit else "") if ensemble.boltzmann == 1.0 else "K",
+        temperature_unit=(f"{energy_unit}/k" if energy_unit else "")
+        if ensemble.boltzmann == 1.0
+        else "K",
         heat_capacity=capacity,
         internal_energy=ensemble.internal_energy(grid),
         entropy=ensemble.entropy(grid) / ensemble.boltzmann,

@@ -423,7 +423,7 @@ class TreeView {
     canvas.addEventListener("pointerdown", (event) => {
       if (event.button !== 0) return;
       drag = { at: at(event), view: { ...this.view }, moved: false };
-      canvas.setPointerCapture(event.pointerId);
+      canvas.focus({ preventScroll: true }); canvas.setPointerCapture(event.pointerId);
     });
     canvas.addEventListener("pointermove", (event) => {
       const [x, y] = at(event);

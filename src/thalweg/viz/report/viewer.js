@@ -178,7 +178,7 @@ class StructureView {
   listen() {
     const canvas = this.canvas;
     let last = null;
-    canvas.addEventListener("pointerdown", (event) => { last = [event.clientX, event.clientY]; canvas.setPointerCapture(event.pointerId); });
+    canvas.addEventListener("pointerdown", (event) => { last = [event.clientX, event.clientY]; canvas.focus({ preventScroll: true }); canvas.setPointerCapture(event.pointerId); });
     canvas.addEventListener("pointermove", (event) => {
       if (!last) return;
       this.turn = turned(this.turn, (event.clientX - last[0]) * 0.009, (event.clientY - last[1]) * 0.009);
