@@ -23,6 +23,11 @@ os.dup2(os.dup(there), 3); os.dup2(os.dup(back), 4)
 os.execv(sys.argv[3], sys.argv[3:])
 """
 
+_OPTIONS = (
+    *("--headless", "--remote-debugging-pipe", "--no-sandbox", "--disable-gpu"),
+    *("--disable-dev-shm-usage", "--hide-scrollbars", "--window-size=1360,900"),
+)
+
 
 class Page:
     """One page of a headless Chromium."""
@@ -30,11 +35,19 @@ class Page:
     def __init__(self, program, folder):
         commands, self._commands = os.pipe()
         self._answers, answers = os.pipe()
+        data = f"--user-data-dir={folder}"
         self.process = subprocess.Popen(
-            [sys.executable, "-c", _LAUNCH, str(commands), str(answers), program]
-            + ["--headless", "--remote-debugging-pipe", "--no-sandbox", "--disable-gpu"]
-            + ["--disable-dev-shm-usage", "--hide-scrollbars", f"--user-data-dir={folder}"]
-            + ["--window-size=1360,900", "about:blank"],
+            [
+                sys.executable,
+                "-c",
+                _LAUNCH,
+                str(commands),
+                str(answers),
+                program,
+                *_OPTIONS,
+                data,
+                "about:blank",
+            ],
             pass_fds=(commands, answers),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

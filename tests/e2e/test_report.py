@@ -188,8 +188,8 @@ def test_table_sorts_filters_and_takes_keys(opened):
     sort = "document.querySelectorAll('.states th')[1].getAttribute('aria-sort')"
     assert opened.run(sort) == "descending"
     opened.run(
-        "(() => { const b = document.querySelector('#states-filter'); b.value = 'order=3 energy<-14';"
-        "b.dispatchEvent(new Event('input')); })()"
+        "(() => { const b = document.querySelector('#states-filter');"
+        "b.value = 'order=3 energy<-14'; b.dispatchEvent(new Event('input')); })()"
     )
     wanted = opened.run(
         "[...thalweg.page.core.ids.keys()].filter("

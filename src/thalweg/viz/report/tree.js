@@ -184,6 +184,8 @@ class TreeView {
     const { x0, x1, y0, y1 } = this.view;
     const width = this.lineWidth();
     let count = 0;
+    // Thousands of lines share few columns of pixels: draw what can be told apart.
+    let [column, foot, head, joint] = [NaN, NaN, NaN, -1];
     g.lineWidth = width;
     g.beginPath();
     for (const node of nodes) {
@@ -195,17 +197,23 @@ class TreeView {
         if (up < 0) continue;
         const a = x[node], b = x[up];
         if ((a < x0 && b < x0) || (a > x1 && b > x1)) continue;
-        g.moveTo(f.X(a), f.Y(turn));
+        const [px, py] = [f.X(a), f.Y(turn)];
+        if (up === joint && Math.abs(px - column) < 0.7 && Math.abs(py - head) < 0.7) continue;
+        [column, head, joint] = [px, py, up];
+        g.moveTo(px, py);
         g.lineTo(f.X(b), f.Y(height[up]));
       } else {
         if (x[node] < x0 || x[node] > x1) continue;
-        if (this.share) {
+        const [px, low, high] = [f.X(x[node]), f.Y(height[node]), f.Y(turn)];
+        if (!this.share && Math.abs(px - column) < 0.5 && low <= foot + 0.5 && high >= head - 0.5) continue;
+        [column, foot, head] = [px, low, high];
+        if (this.share && this.share[node] > 1e-3) {
           g.stroke();
           g.beginPath();
           g.lineWidth = width * (1 + 2.2 * this.share[node]);
         }
-        g.moveTo(f.X(x[node]), f.Y(height[node]));
-        g.lineTo(f.X(x[node]), f.Y(turn));
+        g.moveTo(px, low);
+        g.lineTo(px, high);
       }
       if (++count % 1500 === 0) { g.stroke(); g.beginPath(); }
     }
