@@ -99,15 +99,10 @@ def superbasin(ensemble: HarmonicEnsemble, most: int) -> tuple[HarmonicEnsemble,
             f"Rates are those of the {part.n_minima:,} minima that are connected to the global "
             f"minimum below an energy of {tree.height[node]:.4f}; the other {left:,} are left out."
         )
+    elif left:
+        note = f"{left:,} minima in other components are left out: nothing is known of them."
     else:
-        note = (
-            ""
-            if not left
-            else (
-                f"{left:,} minima in other components are left out: nothing is known of how they are "
-                "reached."
-            )
-        )
+        note = ""
     return HarmonicEnsemble(
         network=part, modes=ensemble.modes[inside], boltzmann=ensemble.boltzmann
     ), note
