@@ -8,6 +8,7 @@ system = tw.system("lj13")                               # or tw.System(energy=f
 landscape = tw.explore(system, store="lj13.db", key=0)   # run it again to go on
 landscape.minima                                         # a data frame
 tw.plot_tree(tw.disconnectivity_tree(landscape.network))
+tw.report(landscape, "lj13.html")                        # everything, in one file
 ```
 
 The packages below hold everything else; each begins with a tour of itself. Importing `thalweg`
@@ -79,6 +80,8 @@ if TYPE_CHECKING:
     from .viz import save_figure as save_figure
     from .workflows import MapConfig as MapConfig
     from .workflows import MapProgress as MapProgress
+    from .workflows import ReportConfig as ReportConfig
+    from .workflows import report as report
 
 _HOMES = {
     "core": (
@@ -99,7 +102,7 @@ _HOMES = {
         "quench_many"
     ),
     "viz": "plot_tree save_figure",
-    "workflows": "MapConfig MapProgress",
+    "workflows": "MapConfig MapProgress ReportConfig report",
 }
 _HOME = {name: package for package, names in _HOMES.items() for name in names.split()}
 

@@ -114,7 +114,8 @@ def opened(browser, page):
 def canvas_place(browser, leaf):
     """Where a leaf of the tree is in the window."""
     return browser.run(
-        "(() => { const t = thalweg.page.tree; t.stage.scrollIntoView({block: 'center', behavior: 'instant'});"
+        "(() => { const t = thalweg.page.tree;"
+        "t.stage.scrollIntoView({block: 'center', behavior: 'instant'});"
         "const b = t.base.getBoundingClientRect();"
         "const f = t.frame(t.stage.clientWidth, t.stage.clientHeight);"
         f"return [b.left + f.X(t.x[{leaf}]), b.top + f.Y(t.height[{leaf}])]; }})()"
