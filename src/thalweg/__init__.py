@@ -80,7 +80,6 @@ if TYPE_CHECKING:
     from .viz import save_figure as save_figure
     from .workflows import MapConfig as MapConfig
     from .workflows import MapProgress as MapProgress
-    from .workflows import ReportConfig as ReportConfig
     from .workflows import report as report
 
 _HOMES = {
@@ -102,7 +101,7 @@ _HOMES = {
         "quench_many"
     ),
     "viz": "plot_tree save_figure",
-    "workflows": "MapConfig MapProgress ReportConfig report",
+    "workflows": "MapConfig MapProgress report",
 }
 _HOME = {name: package for package, names in _HOMES.items() for name in names.split()}
 

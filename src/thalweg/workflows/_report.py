@@ -3,6 +3,7 @@
 import dataclasses
 import datetime as dt
 import json
+import math
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -339,8 +340,8 @@ def _provenance(landscape: Landscape) -> Provenance:
             for row in runs.to_dict("records")
         ),
         rounds=len(rounds),
-        searches=int(rounds["attempts"].sum()),
-        seconds=float(rounds["seconds"].sum()),
+        searches=sum(rounds["attempts"].tolist()),
+        seconds=math.fsum(rounds["seconds"].tolist()),
         rejected=tuple(
             (kind.replace("_", " "), _why(outcome), count)
             for (kind, outcome), count in tally.most_common()
