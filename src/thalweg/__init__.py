@@ -8,6 +8,7 @@ system = tw.system("lj13")                               # or tw.System(energy=f
 landscape = tw.explore(system, store="lj13.db", key=0)   # run it again to go on
 landscape.minima                                         # a data frame
 tw.plot_tree(tw.disconnectivity_tree(landscape.network))
+tw.report(landscape, "lj13.html")                        # everything, in one file
 ```
 
 The packages below hold everything else; each begins with a tour of itself. Importing `thalweg`
@@ -79,13 +80,14 @@ if TYPE_CHECKING:
     from .search import climb as climb
     from .search import quench as quench
     from .search import quench_many as quench_many
-    from .viz import plot_pathway as plot_pathway
     from .thermo import HarmonicEnsemble as HarmonicEnsemble
     from .viz import plot_heat_capacity as plot_heat_capacity
+    from .viz import plot_pathway as plot_pathway
     from .viz import plot_tree as plot_tree
     from .viz import save_figure as save_figure
     from .workflows import MapConfig as MapConfig
     from .workflows import MapProgress as MapProgress
+    from .workflows import report as report
 
 _HOMES = {
     "core": (
@@ -108,7 +110,7 @@ _HOMES = {
     ),
     "thermo": "HarmonicEnsemble",
     "viz": "plot_heat_capacity plot_pathway plot_tree save_figure",
-    "workflows": "MapConfig MapProgress",
+    "workflows": "MapConfig MapProgress report",
 }
 _HOME = {name: package for package, names in _HOMES.items() for name in names.split()}
 

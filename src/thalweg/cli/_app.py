@@ -8,9 +8,10 @@ from ._cite import cite
 from ._files import export, import_
 from ._info import info
 from ._map import map_
-from ._rates import rates
 from ._network import network
 from ._path import path
+from ._rates import rates
+from ._report import report
 from ._systems import systems
 from ._thermo import thermo
 from ._tree import tree
@@ -51,11 +52,12 @@ def _root(
 
 app.command("map", short_help="Find, certify and connect minima and transition states.")(map_)
 app.command("tree", short_help="Draw the disconnectivity graph of a landscape.")(tree)
-app.command("path", short_help="Follow the path between two minima.")(path)
-app.command("network", short_help="Describe the network of minima as a graph.")(network)
 app.command("thermo", short_help="Say what is occupied at which temperature; heat capacity.")(
     thermo
 )
+app.command("report", short_help="Write everything about a landscape as one HTML file.")(report)
+app.command("path", short_help="Follow the path between two minima.")(path)
+app.command("network", short_help="Describe the network of minima as a graph.")(network)
 app.command("info", short_help="Say what a landscape holds and what is missing.")(info)
 app.command("rates", short_help="Say how fast it moves between minima, and by which path.")(rates)
 app.command("systems", short_help="List the systems of the catalogue.")(systems)

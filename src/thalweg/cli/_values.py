@@ -83,3 +83,10 @@ def plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
+
+
+def size(number: int) -> str:
+    """A number of bytes for people: `870 kB`, `4.2 MB`."""
+    if number < 999_500:
+        return f"{number / 1e3:.0f} kB"
+    return f"{number / 1e6:.1f} MB"

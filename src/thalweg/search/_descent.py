@@ -20,7 +20,16 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from thalweg.core import Block, Outcome, System, hessian, require_x64, value_and_grad
+from thalweg.core import (
+    RUNNING,
+    Block,
+    Outcome,
+    System,
+    hessian,
+    require_x64,
+    serial_blas,
+    value_and_grad,
+)
 
 from ._certify import certify_many
 
@@ -117,15 +126,16 @@ def descend(
     require_x64()
     if not len(saddles):
         return []
-    starts, certain = _starts(system, saddles)
-    flow = _Flow(system, starts, tol * system.length, max_step * system.length)
-    flow.outcome[~np.repeat(certain, 2)] = Outcome.wrong_index
-    for _ in range(max_steps):
-        if not flow.running.any():
-            break
-        flow.step()
-    flow.outcome[flow.running] = Outcome.max_steps
-    branches = flow.finish()
+    with serial_blas():
+        starts, certain = _starts(system, saddles)
+        flow = _Flow(system, starts, tol * system.length, max_step * system.length)
+        flow.outcome[~np.repeat(certain, 2)] = Outcome.wrong_index
+        for _ in range(max_steps):
+            if not flow.running.any():
+                break
+            flow.step()
+        flow.outcome[flow.running] = Outcome.max_steps
+        branches = flow.finish()
     return list(zip(branches[::2], branches[1::2], strict=True))
 
 
@@ -178,13 +188,13 @@ class _Flow:
         self.x = np.array(x)
         self.value, self.gradient = _evaluate(_slope, system, x)
         self.size = np.full(len(x), _START * system.length)
-        self.outcome = np.full(len(x), Outcome.interrupted, dtype=object)
+        self.outcome = np.full(len(x), RUNNING, dtype=object)
         first = zip(x, self.value, self.gradient.copy(), strict=True)
         self.rows = [[row] for row in first]
 
     @property
     def running(self) -> np.ndarray:
-        return self.outcome == Outcome.interrupted
+        return self.outcome == RUNNING
 
     def step(self) -> None:
         """One step of every branch that is still on its way; a bad one is repeated shorter."""

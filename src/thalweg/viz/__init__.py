@@ -1,10 +1,12 @@
 """Data in, figures out; it computes nothing.
 
 - `plot_tree`: a disconnectivity graph on matplotlib axes, coloured by group or by value.
+- `plot_heat_capacity`: a superposition's heat capacity with its parts, its uncertainty and samples.
 - `plot_arrhenius`, `plot_timescales`: first-passage times against 1/T; slow time scales.
 - `plot_pathway`: the energy along a path, with its stationary points.
-- `plot_heat_capacity`: a superposition's heat capacity with its parts, its uncertainty and samples.
 - `save_figure`: to png, pdf or svg, ready to print.
+- `write_report`: a `ReportData` as one HTML file that needs no network; `thalweg.workflows.report`
+  gathers one from a landscape.
 
 ```python
 ax = plot_tree(disconnectivity_tree(landscape.network), energy_label="Energy / ε")
@@ -15,6 +17,18 @@ save_figure(ax.figure, "lj13.pdf")
 from ._kinetics import plot_arrhenius as plot_arrhenius
 from ._kinetics import plot_timescales as plot_timescales
 from ._pathway import plot_pathway as plot_pathway
+from ._report import report_html as report_html
+from ._report import write_report as write_report
+from ._report_data import Contour as Contour
+from ._report_data import Evidence as Evidence
+from ._report_data import KineticCurves as KineticCurves
+from ._report_data import NetworkFacts as NetworkFacts
+from ._report_data import PathProfile as PathProfile
+from ._report_data import Provenance as Provenance
+from ._report_data import ReportData as ReportData
+from ._report_data import RoundCurves as RoundCurves
+from ._report_data import ThermoCurves as ThermoCurves
+from ._report_data import Unavailable as Unavailable
 from ._style import save_figure as save_figure
 from ._thermo import plot_heat_capacity as plot_heat_capacity
 from ._tree import TreeStyle as TreeStyle

@@ -1,0 +1,141 @@
+"""`thalweg report`: everything about a landscape in one HTML file."""
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ._find import check_system, find_system
+from ._runtime import prepare_jax
+from ._talk import (
+    AsJson,
+    CliError,
+    Quiet,
+    Traceback,
+    check_store,
+    check_writable,
+    print_json,
+    reported,
+    talk,
+)
+from ._values import count, duration, size
+
+
+@reported
+def report(
+    store: Annotated[str, typer.Argument(metavar="STORE", show_default=False)],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            show_default=False,
+            help="File to write, ending in .html. Default: STORE.html",
+        ),
+    ] = None,
+    temperature: Annotated[
+        float | None,
+        typer.Option(
+            "--temperature",
+            metavar="T",
+            show_default=False,
+            help="Temperature of occupations and rates. Default: where the lowest minima compete.",
+        ),
+    ] = None,
+    start: Annotated[
+        int | None,
+        typer.Option(
+            "--from",
+            metavar="A",
+            show_default=False,
+            help="Id of the minimum where the path begins. Default: the deepest but one.",
+        ),
+    ] = None,
+    end: Annotated[
+        int | None,
+        typer.Option(
+            "--to",
+            metavar="B",
+            show_default=False,
+            help="Id of the minimum where it ends. Default: the global minimum.",
+        ),
+    ] = None,
+    modes: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            show_default=False,
+            help="Vibrational modes of a minimum, for landscapes imported without certificates.",
+        ),
+    ] = None,
+    system: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SYSTEM",
+            show_default=False,
+            help="The system, where the catalogue does not know it by the store's name.",
+        ),
+    ] = None,
+    energy: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", show_default=False, help="The energy, where SYSTEM is a file of atoms."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    traceback: Traceback = False,
+) -> None:
+    """Write everything known about a landscape as one HTML file that needs no network.
+
+    It holds the disconnectivity graph, the states with their evidence, thermodynamics, kinetics, a
+    path, and what is probably missing.
+    """
+    check_store(store)
+    target = output or Path(Path(store).stem + ".html" if "://" not in store else "report.html")
+    if target.suffix.lower() not in (".html", ".htm"):
+        raise CliError(f"{target}: a report ends in .html", f"-o {target.stem}.html")
+    check_writable(target)
+    if system is not None:
+        check_system(system, energy)
+    elif energy is not None:
+        raise CliError("--energy goes with --system", "name the file of atoms: --system FILE.xyz")
+    began = time.perf_counter()
+    prepare_jax()
+    from thalweg.landscape import Landscape
+    from thalweg.viz import Unavailable, write_report
+    from thalweg.workflows import ReportConfig, gather_report
+
+    config = ReportConfig(temperature=temperature, start=start, end=end, modes=modes)
+    known = None if system is None else find_system(system, energy, None)
+    with Landscape.open(store) as landscape:
+        gathered = gather_report(landscape, config, system=known)
+    write_report(gathered, target)
+    sections = {name: getattr(gathered, name) for name in ("thermo", "kinetics", "path")}
+    left_out = {
+        name: section.reason
+        for name, section in sections.items()
+        if isinstance(section, Unavailable)
+    }
+    facts = {
+        "command": "report",
+        "store": store,
+        "file": str(target),
+        "minima": gathered.network.n_minima,
+        "transition_states": gathered.network.n_transition_states,
+        "bytes": target.stat().st_size,
+        "seconds": time.perf_counter() - began,
+        "left_out": left_out,
+    }
+    console = talk(quiet=quiet)
+    for name, reason in left_out.items():
+        console.print(f"no {name}: {reason}", markup=False)
+    console.print(
+        f"{count(facts['minima'], 'minimum')} and "
+        f"{count(facts['transition_states'], 'transition state')} in [bold]{target}[/] "
+        f"({size(facts['bytes'])}, {duration(facts['seconds'])})."
+    )
+    if as_json:
+        print_json(facts)
