@@ -26,9 +26,10 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --editable '.[dev,docs,ase]' --constraint constraints.txt
 	@touch $@
 
-demo: $(STAMP)  ## map the 13-atom Lennard-Jones cluster and draw its tree
+demo: $(STAMP)  ## map the 13-atom Lennard-Jones cluster, draw its tree and write its report
 	$(BIN)/thalweg map lj13 -o lj13.db --budget 60s
 	$(BIN)/thalweg tree lj13.db -o lj13.png
+	$(BIN)/thalweg report lj13.db -o lj13.html
 
 test: $(STAMP)  ## run the tests (no slow ones)
 	$(BIN)/python -m pytest -n $(WORKERS) $(PYTEST_ARGS)
@@ -73,5 +74,5 @@ bench: $(STAMP)  ## measure, beside the peers that are installed
 	$(BIN)/python benchmarks/run.py $(BENCH_ARGS)
 
 clean:  ## remove what was built, cached and drawn (environments and .db files stay)
-	rm -rf build dist site htmlcov .coverage* .cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache lj13.png
+	rm -rf build dist site htmlcov .coverage* .cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache lj13.png lj13.html
 	find src tests docs benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from thalweg.core import ArgumentError, Block, System, hessian, require_x64
+from thalweg.core import ArgumentError, Block, System, hessian, require_x64, serial_blas
 from thalweg.landscape import Landscape, TransitionNetwork
 
 from ._superposition import AbstractEnsemble, HarmonicEnsemble, States, Temperature
@@ -166,7 +166,8 @@ def vibrational_frequencies(
         chunk = points[first : first + _CHUNK]
         padded = np.concatenate([chunk, np.repeat(chunk[-1:], _CHUNK - len(chunk), axis=0)])
         matrices = np.asarray(_hessians(system, jnp.asarray(padded.T)))[: len(chunk)]
-        squares = np.linalg.eigvalsh(matrices / np.outer(root, root))
+        with serial_blas():
+            squares = np.linalg.eigvalsh(matrices / np.outer(root, root))
         rows += [_vibrations(system, x, row) for x, row in zip(chunk, squares, strict=True)]
     width = max((len(row) for row in rows), default=0)
     out = np.full((len(rows), width), np.nan)
