@@ -80,6 +80,16 @@ def test_path_refuses(thalweg, words, complaint):
     assert complaint in result.stderr
 
 
+def test_the_fastest_path_at_a_temperature(thalweg):
+    a, b, c = thalweg.ids
+    result = thalweg("path", "mb.db", a, b, "--via", "fastest", "-t", 15, "--json")
+    assert result.exit_code == 0, result.stderr
+    assert json.loads(result.stdout)["minima"] == [a, c, b]
+    alone = thalweg("path", "mb.db", a, b, "--via", "fastest")
+    assert alone.exit_code != 0
+    assert "--temperature" in alone.stderr
+
+
 def test_path_without_a_store(thalweg):
     result = thalweg("path", "none.db", 0, 1)
     assert result.exit_code == 2

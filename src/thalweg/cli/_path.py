@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from thalweg.core import System
-    from thalweg.landscape import Pathway, StoreHeader
+    from thalweg.landscape import Landscape, Pathway, StoreHeader
 
 _TRAJECTORIES = (".xyz", ".extxyz", ".csv", ".npz")
 _FIGURES = (".png", ".pdf", ".svg")
@@ -41,9 +41,20 @@ def path(
         str,
         typer.Option(
             metavar="ROUTE",
-            help="'lowest': over the lowest barrier; or ids of transition states, such as 3,17.",
+            help="'lowest': over the lowest barrier; 'fastest': with the largest product of "
+            "branching probabilities at --temperature; or ids of transition states, such as 3,17.",
         ),
     ] = "lowest",
+    temperature: Annotated[
+        float | None,
+        typer.Option(
+            "-t",
+            "--temperature",
+            metavar="T",
+            show_default=False,
+            help="Temperature of the fastest path.",
+        ),
+    ] = None,
     output: Annotated[
         list[Path] | None,
         typer.Option(
@@ -96,11 +107,11 @@ def path(
         check_writable(file)
     if csv and as_json:
         raise CliError("--csv and --json both want standard output", "choose one")
-    chain = _parse_via(via)
+    chain = _parse_via(via, temperature)
     if system is not None:
         check_system(system, energy_name)
     prepare_jax()
-    found = _follow(store, (a, b), chain, (system, energy_name))
+    found = _follow(store, (a, b), chain, temperature, (system, energy_name))
     if points is not None:
         found = found.resample(points)
     if found.detours:
@@ -122,24 +133,49 @@ def path(
     )
 
 
-def _parse_via(text: str) -> list[int] | None:
-    """Ids of transition states; `None` for the lowest path."""
-    if text.strip().lower() == "lowest":
+def _parse_via(text: str, temperature: float | None) -> list[int] | None:
+    """Ids of transition states; `None` for the lowest path, and for the fastest."""
+    kind = text.strip().lower()
+    if (kind == "fastest") != (temperature is not None):
+        raise CliError(
+            "--via fastest and --temperature go together", "--via fastest --temperature 0.2"
+        )
+    if kind in ("lowest", "fastest"):
         return None
     parts = [part.strip() for part in text.split(",")]
     if not all(part.isdecimal() for part in parts):
-        raise CliError(f"--via {text}: expected 'lowest' or ids such as 3,17")
+        raise CliError(f"--via {text}: expected 'lowest', 'fastest' or ids such as 3,17")
     return [int(part) for part in parts]
 
 
 def _follow(
-    store: str, ends: tuple[int, int], via: list[int] | None, named: tuple[str | None, str | None]
+    store: str,
+    ends: tuple[int, int],
+    via: list[int] | None,
+    temperature: float | None,
+    named: tuple[str | None, str | None],
 ) -> "Pathway":
     from thalweg.landscape import Landscape, pathway
 
     with Landscape.open(store) as landscape:
         system = system_of(landscape.header, store, *named)
+        if temperature is not None:
+            via = _fastest(landscape, ends, temperature)
         return pathway(system, landscape, *ends, via=via)
+
+
+def _fastest(landscape: "Landscape", ends: tuple[int, int], temperature: float) -> list[int]:
+    """Ids of the transition states on the fastest path."""
+    from thalweg.kinetics import transition_rates
+
+    network = landscape.network
+    positions = {point_id: position for position, point_id in enumerate(network.ids.tolist())}
+    for end in ends:
+        if end not in positions:
+            raise CliError(f"there is no minimum {end}", "`thalweg info` lists the lowest")
+    chain = transition_rates(landscape, temperature)
+    found = chain.fastest_path(positions[ends[0]], positions[ends[1]])
+    return network.ts_ids[found.transition_states].tolist()
 
 
 def system_of(
