@@ -39,8 +39,8 @@ class JumpStatistics:
     @classmethod
     def of(
         cls,
-        states: Iterable[Int[np.ndarray, " jumps"]],
-        times: Iterable[Float[np.ndarray, " jumps"]],
+        states: Iterable[Int[np.ndarray, " _"]],
+        times: Iterable[Float[np.ndarray, " _"]],
         n_states: int | None = None,
     ) -> "JumpStatistics":
         """Count the jumps of trajectories.
@@ -295,7 +295,7 @@ def matrix_logarithm(counts: Float[np.ndarray, "n n"], lag: float) -> Float[np.n
 
 
 def count_transitions(
-    trajectories: Iterable[Int[np.ndarray, " frames"]], lag: int = 1, n_states: int | None = None
+    trajectories: Iterable[Int[np.ndarray, " _"]], lag: int = 1, n_states: int | None = None
 ) -> Float[np.ndarray, "n n"]:
     """How often state `j` is seen `lag` frames after state `i`, in overlapping windows.
 

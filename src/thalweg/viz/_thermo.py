@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import matplotlib as mpl
 import numpy as np
 from jaxtyping import Float
 
@@ -48,6 +47,7 @@ def plot_heat_capacity(
     """
     if len(temperatures) < 2:
         raise ArgumentError("a curve needs at least two temperatures")
+    import matplotlib as mpl
     import matplotlib.pyplot as plt
 
     with mpl.rc_context(STYLE):
