@@ -65,7 +65,7 @@ def test_path_via_as_table_and_csv(thalweg):
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (["--via", "high"], "expected 'lowest' or ids"),
+        (["--via", "high"], "expected 'lowest', 'fastest' or ids"),
         (["--via", "99"], "no transition state of that id"),
         (["-o", "p.gif"], "a path can be written as"),
         (["-o", "p.xyz"], "are not atoms"),
