@@ -27,6 +27,9 @@ class MapConfig:
         keep: Basin hopping stores a minimum only if it is among this many lowest.
         temperature: Basin-hopping temperature, in the energy unit.
         climbs: Single-ended searches in a round.
+        burst: Climbs from a minimum, one after another, before a higher one has its turn. Where
+            there are more minima than can ever be searched, bursts keep the work at the bottom;
+            elsewhere they make estimates of completeness too low for longer.
         pairs: Double-ended searches in a round, while the landscape is in several pieces.
         searches: Single-ended searches from every minimum before the map may be complete.
         coverage: Good-Turing coverage at which the map is complete.
@@ -47,6 +50,7 @@ class MapConfig:
     keep: int = 200
     temperature: float = 0.8
     climbs: int = 512
+    burst: int = 1
     pairs: int = 16
     searches: int = 500
     coverage: float = 0.9995
@@ -65,6 +69,7 @@ class MapConfig:
             (self.hops < 1, "hops", "at least 1"),
             (not self.temperature >= 0, "temperature", "0 (only downhill) or more"),
             (self.climbs < 0, "climbs", "0 or more"),
+            (self.burst < 1, "burst", "at least 1"),
             (self.pairs < 0, "pairs", "0 or more"),
             (not 0 < self.coverage <= 1, "coverage", "above 0 and at most 1"),
             (not 0 < low <= high, "displacement", "two positive numbers in ascending order"),
@@ -85,12 +90,14 @@ class MapConfig:
         no walkers.
         """
         dof = system.space.dof
+        fitting: dict[str, Any]
         if not system.energy.exact_derivatives:
             fitting = {"quenches": 16, "walkers": 0, "climbs": 16, "pairs": 4, "searches": 50}
         elif dof <= _FEW:
             fitting = {"quenches": 64, "walkers": 0, "searches": 200}
         elif dof >= _MANY:
-            fitting = {"walkers": 64, "hops": 20, "patience": 5, "displacement": (0.02, 0.1)}
+            fitting = {"walkers": 64, "hops": 20, "patience": 5, "burst": 16}
+            fitting |= {"displacement": (0.02, 0.1)}
         else:
             fitting = {}
         return cls(**{**fitting, **wishes})

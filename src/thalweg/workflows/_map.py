@@ -49,9 +49,6 @@ _STREAMS = {"minimise": 1, "hop": 2, "climb": 3, "connect": 4}
 _DIGITS = 5
 """Decimals to which energies are told apart when only their order matters."""
 
-_BURST = 16
-"""Climbs from a minimum, one after another, before a higher one has its turn."""
-
 _CLIMBS_BEFORE_BANDS = 2
 """Rounds of climbs before each round of bands: climbs alone connect most of a landscape."""
 
@@ -239,7 +236,7 @@ class _Explorer:
         for (a, b), (times, _) in self.store.attempts().items():
             if b is None:
                 done[a] = times
-        sources = single_ended(network.energies, done, len(items), burst=_BURST)
+        sources = single_ended(network.energies, done, len(items), burst=self.config.burst)
         starts = displaced_starts(
             self.system, self.key("climb"), items, points[sources], self.config.displacement
         )
