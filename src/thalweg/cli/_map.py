@@ -114,7 +114,9 @@ def _run(found: "System", store: str, config: "MapConfig", *, as_json: bool, qui
     reporter = MapReporter(console, unit=found.units.energy, budget=config.budget)
     stop = Interrupts(_announce(reporter), _farewell(reporter, store))
     with stop, reporter:
-        result = explore(found, store, config, report=reporter, interrupted=stop.asked)
+        result = explore(
+            found, store, config, report=reporter, found=reporter.found, interrupted=stop.asked
+        )
     _close(result, store, config, reporter, as_json=as_json)
     if result.reason is StopReason.interrupted:
         console.print(f"To go on: [bold]{_resume_command()}[/]")

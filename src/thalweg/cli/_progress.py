@@ -82,6 +82,14 @@ class MapReporter:
             self._shown = now
             self.console.print(self.line())
 
+    def found(self, value: float) -> None:
+        """Take the lowest energy of searches that nobody has certified yet."""
+        when = duration(time.monotonic() - self._opened)
+        self.console.print(
+            f"first searches ended, the lowest at {energy(value, self._unit)}, "
+            f"after {when}; certifying"
+        )
+
     def _say_improvement(self, progress: "MapProgress") -> None:
         """A lower energy is worth a line that stays."""
         if not progress.lowest < self._lowest - _LOWER * max(1.0, abs(progress.lowest)):

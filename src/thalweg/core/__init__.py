@@ -19,6 +19,7 @@ points carry *lanes* as trailing axes.
 
 from ._blas import serial_blas as serial_blas
 from ._certificate import Certificate as Certificate
+from ._check_energy import check_curvature as check_curvature
 from ._check_energy import check_energy as check_energy
 from ._dynamics import AbstractDynamics as AbstractDynamics
 from ._dynamics import GradientFlow as GradientFlow

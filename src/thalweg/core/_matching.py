@@ -21,6 +21,8 @@ from typing import no_type_check
 import numba
 import numpy as np
 
+from ._tiered import tiered
+
 # `no_type_check` keeps run-time type checkers from wrapping what Numba has to compile.
 kernel = numba.njit(nogil=True, cache=True)
 
@@ -28,6 +30,13 @@ kernel = numba.njit(nogil=True, cache=True)
 _SHORT = 1e-12
 # Relabelling and turning seldom improve a start by more than this factor.
 _HOPELESS = 4.0
+
+
+@kernel
+@no_type_check
+def _square(x: float) -> float:
+    """`x²` by one product, for compiled code and Python alike (a power may round otherwise)."""
+    return x * x
 
 
 @kernel
@@ -62,9 +71,40 @@ def _later(i: int, j: int, species: np.ndarray, key: np.ndarray) -> bool:
 @no_type_check
 def _take(x: np.ndarray, order: np.ndarray) -> np.ndarray:
     """Rows of `x` in the given order."""
-    out = np.empty_like(x)
+    out = np.empty((order.size, 3))
     for i in range(order.size):
-        out[i] = x[order[i]]
+        for k in range(3):
+            out[i, k] = x[order[i], k]
+    return out
+
+
+@kernel
+@no_type_check
+def _pick(values: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """Numbers in the given order."""
+    out = np.empty(order.size)
+    for i in range(order.size):
+        out[i] = values[order[i]]
+    return out
+
+
+@kernel
+@no_type_check
+def _kinds(species: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """Species in the given order."""
+    out = np.empty(order.size, np.int64)
+    for i in range(order.size):
+        out[i] = species[order[i]]
+    return out
+
+
+@kernel
+@no_type_check
+def _largest(values: np.ndarray) -> float:
+    """The largest of some numbers that are not negative."""
+    out = 0.0
+    for i in range(values.size):
+        out = max(out, values[i])
     return out
 
 
@@ -175,7 +215,7 @@ def assign(  # noqa: PLR0913  (one compiled inner loop)
 @no_type_check
 def _frame(a: np.ndarray, b: np.ndarray, frame: np.ndarray) -> bool:
     """Orthonormal rows from `a` and `b`; false when they do not span a plane."""
-    length = math.sqrt(a[0] ** 2 + a[1] ** 2 + a[2] ** 2)
+    length = math.sqrt(_square(a[0]) + _square(a[1]) + _square(a[2]))
     if length < _SHORT:
         return False
     along = (a[0] * b[0] + a[1] * b[1] + a[2] * b[2]) / length
@@ -183,8 +223,8 @@ def _frame(a: np.ndarray, b: np.ndarray, frame: np.ndarray) -> bool:
     for k in range(3):
         frame[0, k] = a[k] / length
         frame[1, k] = b[k] - along * frame[0, k]
-        squared += frame[1, k] ** 2
-    if squared < _SHORT**2:
+        squared += _square(frame[1, k])
+    if squared < _square(_SHORT):
         return False
     for k in range(3):
         frame[1, k] /= math.sqrt(squared)
@@ -202,7 +242,11 @@ def _across(a: np.ndarray, dim: int) -> np.ndarray:
     if dim == 2:
         b[0], b[1] = -a[1], a[0]
     else:
-        b[np.argmin(np.abs(a))] = 1.0
+        least = 0
+        for k in range(1, 3):
+            if abs(a[k]) < abs(a[least]):
+                least = k
+        b[least] = 1.0
     return b
 
 
@@ -212,7 +256,7 @@ def _distances(x: np.ndarray) -> np.ndarray:
     """Distances from the origin."""
     out = np.empty(x.shape[0])
     for i in range(x.shape[0]):
-        out[i] = math.sqrt(x[i, 0] ** 2 + x[i, 1] ** 2 + x[i, 2] ** 2)
+        out[i] = math.sqrt(_square(x[i, 0]) + _square(x[i, 1]) + _square(x[i, 2]))
     return out
 
 
@@ -220,7 +264,9 @@ def _distances(x: np.ndarray) -> np.ndarray:
 @no_type_check
 def _gap(x: np.ndarray, i: int, j: int) -> float:
     """Distance between two particles."""
-    return math.sqrt((x[i, 0] - x[j, 0]) ** 2 + (x[i, 1] - x[j, 1]) ** 2 + (x[i, 2] - x[j, 2]) ** 2)
+    return math.sqrt(
+        _square(x[i, 0] - x[j, 0]) + _square(x[i, 1] - x[j, 1]) + _square(x[i, 2] - x[j, 2])
+    )
 
 
 @kernel
@@ -234,7 +280,7 @@ def anchors(
     at the centre. The slack is how far a particle may stray when both anchors stray by `tol`.
     """
     count = x.shape[0]
-    reach = radius.max()
+    reach = _largest(radius)
     if reach <= tol:
         return -1, -1, tol
     first, best = -1, np.inf
@@ -248,8 +294,8 @@ def anchors(
     across = np.empty(count)
     for i in range(count):
         along = (a[0] * x[i, 0] + a[1] * x[i, 1] + a[2] * x[i, 2]) / radius[first]
-        across[i] = math.sqrt(max(radius[i] ** 2 - along**2, 0.0))
-    breadth = across.max()
+        across[i] = math.sqrt(max(_square(radius[i]) - _square(along), 0.0))
+    breadth = _largest(across)
     if breadth <= tol:
         return first, -1, tol * (1.0 + lean)
     second, best = -1, np.inf
@@ -282,9 +328,9 @@ def polish_rotation(
                 z[k] = 0.0
                 for l in range(3):
                     z[k] += rotation[k, l] * y[partner[i], l]
-                left += (x[i, k] - z[k]) ** 2
+                left += _square(x[i, k] - z[k])
             worst = max(worst, left)
-            squared = z[0] ** 2 + z[1] ** 2 + z[2] ** 2
+            squared = _square(z[0]) + _square(z[1]) + _square(z[2])
             for k in range(3):
                 l, m = (k + 1) % 3, (k + 2) % 3
                 torque[k] += z[l] * x[i, m] - z[m] * x[i, l]
@@ -317,10 +363,12 @@ def _turn(inertia: np.ndarray, torque: np.ndarray, rotation: np.ndarray) -> None
     for k in range(3):
         for l in range(3):
             v[k] += adjugate[k, l] * torque[l] / determinant
-    angle = math.sqrt(v[0] ** 2 + v[1] ** 2 + v[2] ** 2)
+    angle = math.sqrt(_square(v[0]) + _square(v[1]) + _square(v[2]))
     # sin(a)/a and (1 - cos a)/a² by their series where the quotients lose digits
-    sine = 1.0 - angle**2 / 6.0 if angle < 1e-4 else math.sin(angle) / angle
-    cosine = 0.5 - angle**2 / 24.0 if angle < 1e-4 else (1.0 - math.cos(angle)) / angle**2
+    sine = 1.0 - _square(angle) / 6.0 if angle < 1e-4 else math.sin(angle) / angle
+    cosine = (
+        0.5 - _square(angle) / 24.0 if angle < 1e-4 else (1.0 - math.cos(angle)) / _square(angle)
+    )
     column = np.empty(3)
     for n in range(3):  # Rodrigues: u + sin(a)/a v×u + (1 - cos a)/a² v×(v×u)
         along = 0.0
@@ -330,7 +378,7 @@ def _turn(inertia: np.ndarray, torque: np.ndarray, rotation: np.ndarray) -> None
         for k in range(3):
             l, m = (k + 1) % 3, (k + 2) % 3
             cross = v[l] * column[m] - v[m] * column[l]
-            twice = v[k] * along - angle**2 * column[k]
+            twice = v[k] * along - _square(angle) * column[k]
             rotation[k, n] = column[k] + sine * cross + cosine * twice
 
 
@@ -365,11 +413,11 @@ def _accept(  # noqa: PLR0913  (one compiled inner loop)
 
 @kernel
 @no_type_check
-def crowding(x: np.ndarray, box: np.ndarray, scale: float) -> np.ndarray:
+def _crowding(x: np.ndarray, box: np.ndarray, scale: float) -> np.ndarray:
     """Σ_j 1/(1 + d²/scale²) with the smooth periodic distance: kept by all box operations."""
     count = x.shape[0]
     # Sine and cosine of every phase once: the sine of a difference is then two products.
-    sine, cosine = np.empty_like(x), np.empty_like(x)
+    sine, cosine = np.empty((count, 3)), np.empty((count, 3))
     for i in range(count):
         for k in range(3):
             phase = math.pi * x[i, k] / box[k] if box[k] > 0.0 else 0.0
@@ -384,7 +432,7 @@ def crowding(x: np.ndarray, box: np.ndarray, scale: float) -> np.ndarray:
                     delta = sine[i, k] * cosine[j, k] - cosine[i, k] * sine[j, k]
                     delta *= box[k] / math.pi
                 squared += delta * delta
-            term = 1.0 / (1.0 + squared / scale**2)
+            term = 1.0 / (1.0 + squared / _square(scale))
             out[i] += term
             out[j] += term
     return out
@@ -402,7 +450,7 @@ def _crowding_width(count: int, scale: float, tol: float) -> float:
 
 @kernel
 @no_type_check
-def match_rigid(  # noqa: PLR0913  (the door to compiled code takes plain arrays)
+def _match_rigid(  # noqa: PLR0913  (the door to compiled code takes plain arrays)
     x: np.ndarray,
     y: np.ndarray,
     species: np.ndarray,
@@ -424,14 +472,14 @@ def match_rigid(  # noqa: PLR0913  (the door to compiled code takes plain arrays
     """
     count = x.shape[0]
     if scale > 0.0:
-        key_x, key_y = crowding(x, np.zeros(3), scale), crowding(y, np.zeros(3), scale)
+        key_x, key_y = _crowding(x, np.zeros(3), scale), _crowding(y, np.zeros(3), scale)
         width = _crowding_width(count, scale, tol)
     else:
         key_x, key_y, width = _distances(x), _distances(y), tol
     order_x, order_y = sort_classes(species, key_x), sort_classes(species, key_y)
     xs, ys = _take(x, order_x), _take(y, order_y)
     low, high, possible = windows(
-        _take(species, order_x), _take(key_x, order_x), _take(key_y, order_y), width
+        _kinds(species, order_x), _pick(key_x, order_x), _pick(key_y, order_y), width
     )
     if not possible:
         return 0
@@ -493,14 +541,14 @@ def polish_shift(
         for k in range(3):
             if free:
                 image[i, k] -= mean[k]
-            squared += (image[i, k] - x[i, k]) ** 2
+            squared += _square(image[i, k] - x[i, k])
         worst = max(worst, squared)
     return math.sqrt(worst) <= tol
 
 
 @kernel
 @no_type_check
-def match_shifted(  # noqa: PLR0913  (the door to compiled code takes plain arrays)
+def _match_shifted(  # noqa: PLR0913  (the door to compiled code takes plain arrays)
     x: np.ndarray,
     y: np.ndarray,
     species: np.ndarray,
@@ -519,17 +567,19 @@ def match_shifted(  # noqa: PLR0913  (the door to compiled code takes plain arra
     come to each place, and the number of the operation after the last label.
     """
     count = x.shape[0]
-    key_x, key_y = crowding(x, box, scale), crowding(y, box, scale)
+    key_x, key_y = _crowding(x, box, scale), _crowding(y, box, scale)
     order_x, order_y = sort_classes(species, key_x), sort_classes(species, key_y)
-    xs, ys = x[order_x], y[order_y]
+    xs, ys = _take(x, order_x), _take(y, order_y)
     width = _crowding_width(count, scale, tol)
-    low, high, possible = windows(species[order_x], key_x[order_x], key_y[order_y], width)
+    low, high, possible = windows(
+        _kinds(species, order_x), _pick(key_x, order_x), _pick(key_y, order_y), width
+    )
     if not possible:
         return 0
     anchor = np.argmin(high - low)
     partner = np.empty(count, np.int64)
     shift = np.zeros(3)
-    moved = np.empty_like(x)
+    moved = np.empty((count, 3))
     found = 0
     for m in range(operations.shape[0]):
         operation = operations[m]
@@ -555,7 +605,7 @@ def match_shifted(  # noqa: PLR0913  (the door to compiled code takes plain arra
 
 @kernel
 @no_type_check
-def mismatches(
+def _mismatches(
     x: np.ndarray,
     y: np.ndarray,
     species: np.ndarray,
@@ -570,11 +620,11 @@ def mismatches(
     several times worse than the best.
     """
     order = sort_classes(species, np.zeros(species.size))
-    xs, ys, kind = _take(x, order), _take(y, order), _take(species, order)
+    xs, ys, kind = _take(x, order), _take(y, order), _kinds(species, order)
     low, high, _ = windows(kind, np.zeros(kind.size), np.zeros(kind.size), 0.0)
     best = np.full(keep, np.inf)  # ascending
     out = np.zeros(rotations.shape[0])
-    moved, every = np.empty_like(ys), np.arange(ys.shape[0])
+    moved, every = np.empty((order.size, 3)), np.arange(order.size)
     for m in range(rotations.shape[0]):
         _place(moved, every, ys, every, rotations[m], shifts[m])
         for i in range(xs.shape[0]):
@@ -605,3 +655,24 @@ def _nearest(x: np.ndarray, y: np.ndarray, low: int, high: int, box: np.ndarray)
             squared += delta * delta
         nearest = min(nearest, squared)
     return nearest
+
+
+def _configurations(x: np.ndarray, y: np.ndarray, *_: object) -> int:
+    return x.shape[0] * x.shape[0] * y.shape[0]
+
+
+def _operations(
+    x: np.ndarray, y: np.ndarray, _species: np.ndarray, rotations: np.ndarray, *_: object
+) -> int:
+    return x.shape[0] * y.shape[0] * rotations.shape[0]
+
+
+def _pairs(x: np.ndarray, *_: object) -> int:
+    return x.shape[0] * x.shape[0]
+
+
+# What others call: a small cluster is compared long before all this is compiled.
+match_rigid = tiered("_match_rigid", globals(), _configurations)
+match_shifted = tiered("_match_shifted", globals(), _configurations)
+mismatches = tiered("_mismatches", globals(), _operations)
+crowding = tiered("_crowding", globals(), _pairs)

@@ -11,7 +11,7 @@ import numpy as np
 
 from ._energy import AbstractEnergy, FunctionEnergy, value_and_grad
 from ._errors import ArgumentError
-from ._shapes import Array, Float, PRNGKey
+from ._shapes import Array, Float, Int, PRNGKey
 from ._space import AbstractSpace, FreeSpace
 from ._start import AbstractStart, BoxStart
 from ._symmetry import AbstractSymmetry, NoSymmetry
@@ -119,16 +119,33 @@ def fingerprint(system: System) -> str:
     return digest.hexdigest()[:16]
 
 
-def probes(system: System, count: int) -> Float[Array, "count dof"]:
+_PROBE_SEED = 20170531
+
+_STARTS = 64
+"""Starting points are drawn in blocks of so many, all by one compiled program."""
+
+
+def probes(system: System, count: int) -> Float[np.ndarray, "count dof"]:
     """`count` fixed points of the system, shape `(count, dof)`, for checks that need some."""
-    keys = jax.random.split(jax.random.key(20170531), count)
-    return jax.vmap(lambda key: system.space.retract(system.start(key)))(keys)
+    return start_points(system, jax.random.key(_PROBE_SEED), 0, count)
 
 
-def start_points(system: System, key: PRNGKey, first: int, count: int) -> Float[Array, "count dof"]:
+def start_points(
+    system: System, key: PRNGKey, first: int, count: int
+) -> Float[np.ndarray, "count dof"]:
     """Starting points of items `first … first + count - 1`, shape `(count, dof)`.
 
     Item `i` always gets the same point, whatever batch it comes in.
     """
-    keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(jnp.arange(first, first + count))
-    return jax.vmap(lambda key: system.space.retract(system.start(key)))(keys)
+    items = np.arange(first, first + count)
+    blocks = [items[begin : begin + _STARTS] for begin in range(0, count, _STARTS)]
+    drawn = [np.asarray(_start_block(system, key, jnp.resize(b, _STARTS)))[: len(b)] for b in blocks]
+    return np.concatenate([np.empty((0, system.space.dof)), *drawn])
+
+
+@eqx.filter_jit
+def _start_block(system: System, key: PRNGKey, items: Int[Array, " items"]) -> Array:
+    def start(item: Array) -> Array:
+        return system.space.retract(system.start(jax.random.fold_in(key, item)))
+
+    return jax.vmap(start)(items)

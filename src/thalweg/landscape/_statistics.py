@@ -6,13 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import jax
-import networkx as nx
 import numpy as np
 import pandas as pd
 import scipy.sparse as sparse
 from jaxtyping import Float, Int
 from scipy.sparse import csgraph
-from scipy.stats import rankdata
 
 from thalweg.core import ArgumentError
 
@@ -168,6 +166,9 @@ def network_statistics(
     Raises:
         ArgumentError: if there are no minima, or `sources` is not positive.
     """
+    import networkx as nx  # here, since few who read a landscape want it, and it takes long
+    from scipy.stats import rankdata
+
     if sources is not None and sources < 1:
         raise ArgumentError(f"sources={sources} must be at least 1")
     whole = network.n_minima

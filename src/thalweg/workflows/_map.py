@@ -7,6 +7,7 @@ and the same command goes on from there, to the same end.
 
 import dataclasses
 import enum
+import functools
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,7 @@ from thalweg.core import (
     Finished,
     Outcome,
     System,
+    check_curvature,
     check_energy,
     fingerprint,
     require_x64,
@@ -117,23 +119,35 @@ class _Plan:
 class _Explorer:
     """One run of a map over one store."""
 
-    def __init__(self, system: System, store: Store, config: MapConfig):
+    def __init__(
+        self,
+        system: System,
+        store: Store,
+        config: MapConfig,
+        found: Callable[[float], None] | None = None,
+    ):
         self.system = system
         self.store = store
         self.config = config
         self.workers = usable_cores() if config.workers is None else config.workers
-        self.collector = Collector(
-            system,
-            store,
-            width=config.lanes,
-            spread=lambda function, rows: map_rows(function, rows, self.workers),
-        )
+        self.found = found
         self.plan = _Plan(**store.state) if store.state else _Plan()
         self.began = time.perf_counter()
         self.links = Links(system)
         self.stuck = False
         self.searches = 0
         self.failures: dict[str, int] = {}
+
+    @functools.cached_property
+    def collector(self) -> Collector:
+        """What certifies; it needs second derivatives, which are checked before the first time."""
+        check_curvature(self.system)
+        return Collector(
+            self.system,
+            self.store,
+            width=self.config.lanes,
+            spread=lambda function, rows: map_rows(function, rows, self.workers),
+        )
 
     def key(self, kind: str) -> jax.Array:
         """Root key of one kind of round."""
@@ -177,6 +191,9 @@ class _Explorer:
             self.workers,
         )
         self._count_failures(finished.outcome)
+        values = finished.value[finished.outcome == Outcome.success]
+        if self.found is not None and len(values):
+            self.found(float(values.min()))
         self.collector.minima(finished, items)
         return len(items)
 
@@ -351,6 +368,7 @@ def explore(
     config: MapConfig | None = None,
     *,
     report: Callable[[MapProgress], None] | None = None,
+    found: Callable[[float], None] | None = None,
     interrupted: Callable[[], bool] | None = None,
     **wishes: Any,
 ) -> MapResult:
@@ -361,6 +379,7 @@ def explore(
         store: File name or SQLAlchemy URL. An existing store of the same system is continued.
         config: All wishes at once; by default `MapConfig.suited_to(system)`.
         report: Called after every committed round.
+        found: Called with the lowest energy of the first quenches, before they are certified.
         interrupted: Asked after every round whether to stop.
         wishes: Fields of `MapConfig`, instead of `config`: `explore(s, "x.db", key=1, budget=60)`.
 
@@ -379,7 +398,7 @@ def explore(
     check_energy(system)
     opened = Store.open(store, store_header(system))
     opened.begin_run(config.to_dict(), versions(), str(config.key))
-    explorer = _Explorer(system, opened, config)
+    explorer = _Explorer(system, opened, config, found)
     progress, reason = None, StopReason.interrupted
     try:
         while True:

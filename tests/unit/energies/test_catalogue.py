@@ -4,7 +4,14 @@ import importlib.metadata
 
 import pytest
 
-from thalweg.core import EnergyError, System, UnknownSystemError, check_energy, probes
+from thalweg.core import (
+    EnergyError,
+    System,
+    UnknownSystemError,
+    check_curvature,
+    check_energy,
+    probes,
+)
 from thalweg.energies import _catalogue, names, system
 
 EXAMPLES = [entry.example for entry in names()] + ["ljat4", "rosenbrock3", "morse7-rho14"]
@@ -15,6 +22,7 @@ def test_every_example_keeps_its_contract(name):
     built = system(name)
     assert built.name == name
     check_energy(built)
+    check_curvature(built)
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

@@ -12,6 +12,7 @@ from thalweg.core import (
     HostEnergy,
     PeriodicSpace,
     System,
+    check_curvature,
     check_energy,
 )
 
@@ -59,6 +60,7 @@ def external(gradient):
 )
 def test_a_right_energy_passes(energy):
     check_energy(System(energy, (4,)))
+    check_curvature(System(energy, (4,)))
 
 
 @pytest.mark.parametrize(
@@ -71,7 +73,6 @@ def test_a_right_energy_passes(energy):
         (liar, "coordinate 3 of 4"),
         (Careless(value_factor=2.0, grad_factor=2.0), "block energy disagrees"),
         (Careless(grad_factor=0.5), "gradient does not belong"),
-        (Careless(hvp_factor=-1.0), "Hessian-vector product"),
         (external(lambda x: -2 * x), "the sign is wrong"),
         (external(lambda x: 27.2114 * x), "units"),
         (external(lambda x: x[:2]), r"gradient of shape \(2,\)"),
@@ -81,6 +82,13 @@ def test_a_right_energy_passes(energy):
 def test_a_wrong_energy_is_refused_with_the_reason(energy, words):
     with pytest.raises(EnergyError, match=words):
         check_energy(System(energy, (4,)))
+
+
+def test_wrong_second_derivatives_are_refused():
+    system = System(Careless(hvp_factor=-1.0), (4,))
+    check_energy(system)
+    with pytest.raises(EnergyError, match="Hessian-vector product"):
+        check_curvature(system)
 
 
 def test_numbers_of_a_wrong_gradient_are_shown():
