@@ -139,7 +139,10 @@ def start_points(
     """
     items = np.arange(first, first + count)
     blocks = [items[begin : begin + _STARTS] for begin in range(0, count, _STARTS)]
-    drawn = [np.asarray(_start_block(system, key, jnp.resize(b, _STARTS)))[: len(b)] for b in blocks]
+    drawn = [
+        np.asarray(_start_block(system, key, jnp.asarray(np.resize(b, _STARTS))))[: len(b)]
+        for b in blocks
+    ]
     return np.concatenate([np.empty((0, system.space.dof)), *drawn])
 
 
