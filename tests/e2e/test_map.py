@@ -55,6 +55,14 @@ def test_a_map_that_is_stopped_and_resumed_is_the_same_map(tmp_path):
         np.testing.assert_allclose(one, other, atol=1e-9)
 
 
+def test_the_first_energy_is_told_before_anything_is_certified(tmp_path):
+    told = []
+
+    done = explore(catalogue("lj3"), tmp_path / "a.db", budget=1.0, found=told.append, **SHORT)
+    assert told == [pytest.approx(-3.0, abs=1e-6)]  # an equilateral triangle
+    assert done.landscape.network.energies.min() == pytest.approx(-3.0, abs=1e-9)
+
+
 def test_another_systems_store_is_refused(tmp_path):
     explore(catalogue("lj3"), tmp_path / "lj3.db", budget=1.0, **SHORT)
     with pytest.raises(StoreMismatchError, match="lj3"):

@@ -249,6 +249,9 @@ def _lognormal(frequencies: Int[np.ndarray, " counts"], z: float) -> Interval:
     floor = _chao1(frequencies, z)[0] - seen
     spread = min(z * math.sqrt(variance + _MODEL_ERROR**2), _HOPELESS)
     low, high = min(missing * math.exp(-spread), floor), missing * math.exp(spread)
+    # Few rare points: the likelihood is far from a parabola, and its profile knows better.
+    worst = rare.sum() * math.exp(_largest_odds(rare, z) + z * _MODEL_ERROR)
+    high = max(min(high, worst), missing)
     tail = float(special.ndtr(-z))
     lower = seen + _poisson_quantile(tail, low)
     upper = seen + _poisson_quantile(1.0 - tail, high) if high < 1e6 * seen else math.inf
@@ -289,6 +292,15 @@ def _log_odds(parameters: Float[np.ndarray, "2"], cut: int) -> float:
     """Logarithm of the number never found for each one found rarely."""
     p = _probabilities(parameters, cut)
     return math.log(max(p[0], 1e-300)) - math.log(max(p[1:].sum(), 1e-300))
+
+
+def _largest_odds(rare: Float[np.ndarray, " counts"], z: float) -> float:
+    """The largest log-odds among the laws that the data do not reject (profile likelihood)."""
+    means, spreads = np.linspace(-16.0, 8.0, 97), np.linspace(math.log(0.1), math.log(4.0), 25)
+    laws = [np.array([mean, spread]) for spread in spreads for mean in means]
+    losses = np.array([_loss(law, rare) for law in laws])
+    allowed = np.flatnonzero(losses <= losses.min() + 0.5 * z**2)
+    return max(_log_odds(laws[k], len(rare) - 1) for k in allowed)
 
 
 def _fit(rare: Float[np.ndarray, " counts"]) -> Float[np.ndarray, "2"]:
