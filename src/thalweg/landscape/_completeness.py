@@ -68,7 +68,7 @@ class CompletenessEstimate:
     """How much of a population is known.
 
     Attributes:
-        method: Name of the estimator of `total`.
+        method: Name of the estimator of `total`: without enough data for another, `chao1`.
         observed: Number of points known.
         searches: Number of successful searches that the estimate rests on.
         singletons: Number of points found exactly once.
@@ -146,6 +146,10 @@ def estimate_completeness(
     else:
         total, error, lower, upper = float(known), math.inf, float(known), math.inf
     trusted = coverage >= _TRUSTED_COVERAGE and searches >= _TRUSTED_SEARCHES
+    if method == "lognormal" and not trusted and len(found):
+        # Too little data for a law; this is a lower bound whatever the law.
+        method = "chao1"
+        total, error, lower, upper = _METHODS[method](frequencies, z)
     return CompletenessEstimate(
         method=method,
         observed=known,
