@@ -15,7 +15,7 @@ ever matter. Where a result can be checked afterwards, the dense part may leave 
 290 decades below the largest of their row, and stays with floats. Leaving out rates `δ_ij` changes
 any solution `t` of `Σ_j q_ij (t_i - t_j) = c_i` by `Σ G_ki δ_ij (t_i - t_j)`, with `G_ki` the time
 spent in `i` on the way from `k`; `G_ki c_i <= t_k`. So its relative error is at most
-`max t · Σ δ_ij / c_i` (`log_neglect`). If that is more than 1e-15, exponents are carried throughout.
+`max t · Σ δ_ij / c_i` (`log_neglect`). If that is above 1e-15, exponents are carried throughout.
 
 Source: W. K. Grassmann, M. I. Taksar and D. P. Heyman, Oper. Res. 33, 1107 (1985); D. J. Wales,
 J. Chem. Phys. 130, 204111 (2009). The error bound is of C. A. O'Cinneide, Numer. Math. 65, 109

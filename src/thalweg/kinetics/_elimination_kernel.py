@@ -194,7 +194,7 @@ def eliminate_round(ptr, idx, m, e, chosen, dm, de):  # noqa: C901, PLR0915  (co
 
 @kernel
 @no_type_check
-def panel(a, start, stop, d, floor):
+def panel(a, start, stop, d, floor):  # noqa: C901  (compiled whole)
     """Eliminate states `start … stop` in the dense matrix, in these columns and these rows only.
 
     What is left is one product: `a[stop:, stop:] += a[stop:, start:stop] @ a[start:stop, stop:]`.
