@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from . import _options as options
 from . import _thermo_report as report
 from ._find import check_system
 from ._runtime import prepare_jax
@@ -90,10 +91,7 @@ def thermo(
     points: Annotated[
         int, typer.Option(metavar="N", min=2, help="Temperatures of a range, evenly spaced.")
     ] = 200,
-    modes: Annotated[
-        int | None,
-        _option("Vibrational modes of each minimum; for landscapes without certificates.", "N"),
-    ] = None,
+    modes: options.Modes = None,
     kinetic: Annotated[
         bool, typer.Option("--kinetic", help="Include kinetic energy: k/2 for each mode.")
     ] = False,
@@ -112,13 +110,8 @@ def thermo(
         bool,
         typer.Option("--sample", help="Check against parallel tempering, which is not harmonic."),
     ] = False,
-    system: Annotated[
-        str | None,
-        _option("System to sample, as for `thalweg map`. Default: the name in STORE", "SYSTEM"),
-    ] = None,
-    energy: Annotated[
-        str | None, _option("Energy of an .xyz file, as for `thalweg map`.", "NAME")
-    ] = None,
+    system: options.System = None,
+    energy: options.Energy = None,
     budget: Annotated[str | None, _option("Time to sample for. Default: 60s", "TIME")] = None,
     container: Annotated[
         float | None,

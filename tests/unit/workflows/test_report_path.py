@@ -25,7 +25,9 @@ SYSTEM = System(wells, shape=(2,), name="wells")
 
 def stationary(guess):
     x = scipy.optimize.brentq(
-        lambda x: np.pi * np.sin(np.pi * x) - 0.05 - 0.04 * np.sin(2.0 * x), guess - 0.3, guess + 0.3
+        lambda x: np.pi * np.sin(np.pi * x) - 0.05 - 0.04 * np.sin(2.0 * x),
+        guess - 0.3,
+        guess + 0.3,
     )
     point = np.array([x, 0.0])
     return point, float(wells(point))
