@@ -38,7 +38,7 @@ from thalweg.core import ArgumentError, PRNGKey
 from thalweg.landscape import CompletenessEstimate, TransitionNetwork, estimate_completeness
 
 from ._superposition import AbstractEnsemble, checked_temperature
-from ._unfound import Unfound, level
+from ._unfound import Unfound, level, rounded
 
 _MANY = 1e6
 """Beyond so many missing minima like one, their expected number stands for a draw."""
@@ -154,16 +154,19 @@ def _draw_extra(
     extra = np.zeros((draws, network.n_minima))
     if not len(found.donors):
         return extra
-    shape = (draws, len(found.donors))
+    donors = len(found.donors)
+    shape = (draws, rounded(donors))
     expected = found.odds[np.arange(draws) % len(found.odds)]
-    expected = expected * np.asarray(jax.random.exponential(weights, shape))
+    expected = expected * np.asarray(jax.random.exponential(weights, shape))[:, :donors]
     expected *= np.exp(_MODEL_ERROR * np.asarray(jax.random.normal(model, (draws, 1))))
     if given is None:
         most = estimate_completeness(network.hits)
         expected = level(expected, np.full(draws, most.upper - most.observed))
     else:
         expected *= (_draw_numbers(given, number, draws) / expected.sum(axis=1))[:, None]
-    drawn = np.asarray(jax.random.poisson(count, np.minimum(expected, _MANY)))
+    rates = np.zeros(shape)
+    rates[:, :donors] = np.minimum(expected, _MANY)
+    drawn = np.asarray(jax.random.poisson(count, rates))[:, :donors]
     extra[:, found.donors] = np.where(expected < _MANY, drawn, expected)
     return extra
 

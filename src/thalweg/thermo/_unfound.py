@@ -76,7 +76,8 @@ class Unfound:
             return cls(donors=donors, odds=np.zeros((_VARIANTS, 0)))
         properties, hits = _properties(network)[donors], network.hits[donors]
         subset, draws = jax.random.split(key)
-        some = np.asarray(jax.random.permutation(subset, len(donors)))[:_FITTED]
+        shuffled = np.argsort(np.asarray(jax.random.uniform(subset, (rounded(len(donors)),))))
+        some = shuffled[shuffled < len(donors)][:_FITTED]
         best, spread = _fit(properties[some], hits[some])
         noise = np.asarray(jax.random.normal(draws, (_VARIANTS, len(best))))
         low, high = np.array(_BOUNDS).T
@@ -145,6 +146,11 @@ def _fit(
     ) / (4 * 2e-2**2)
     values, vectors = np.linalg.eigh(0.5 * (curvature + curvature.T))
     return best, vectors / np.sqrt(np.maximum(values, 1e-2))
+
+
+def rounded(count: int) -> int:
+    """The next power of two: random numbers of few shapes, since each is compiled once."""
+    return max(64, 1 << max(count - 1, 0).bit_length())
 
 
 def level(
