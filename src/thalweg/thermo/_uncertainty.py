@@ -18,8 +18,8 @@ superposition, not on the true heat capacity.
 
 *The 95 % are nominal.* Over simulated populations of 300 minima (one or three searches for each,
 eight temperatures from the lowest excitations to beyond the peak) the interval held the complete
-curve in 83 % of cases where discovery has nothing to do with energy (lognormal of spread 1.5; 85 %
-for an exponential law), in 94 % where low minima are somewhat easier to find, and in 99 % where
+curve in 82 % of cases where discovery has nothing to do with energy (lognormal of spread 1.5; 85 %
+for an exponential law), in 95 % where low minima are somewhat easier to find, and in 98 % where
 they are much easier: 92 % on average over five laws. Searches simulated on the 1510 minima of LJ13:
 80 % where discovery has nothing to do with energy, 91 and 100 % where low minima are easier.
 
