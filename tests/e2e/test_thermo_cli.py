@@ -61,6 +61,38 @@ def test_the_table_is_data_and_the_rest_is_talk(thalweg):
     assert "superposed" not in found.stdout
 
 
+def test_quantum_oscillators(thalweg):
+    def capacity(*words):
+        found = thalweg("thermo", "mb.db", "-t", "1.5", "-t", "15", "--json", *words)
+        assert found.exit_code == 0, found.stderr
+        facts = json.loads(found.stdout)
+        assert facts["modes"] == [2]
+        return np.array(facts["curves"]["heat_capacity"]), facts, found.stderr
+
+    classical, facts, _ = capacity("--kinetic")
+    assert (facts["kinetic"], facts["quantum"]) == (True, False)
+    warm, facts, told = capacity("--quantum", "1e-4")
+    assert facts["quantum"]
+    assert "quantum" in told
+    np.testing.assert_allclose(warm, classical, rtol=1e-6)
+    # At T = 1.5 minimum A alone: two oscillators with its curvatures.
+    cold, _, _ = capacity("--quantum", "1.0")
+    y = np.sqrt([410.531135, 4068.198955]) / 1.5
+    alone = np.sum(y**2 * np.exp(-y) / np.expm1(-y) ** 2)
+    assert cold[0] == pytest.approx(alone, rel=1e-3)
+    thalweg.folder.joinpath("mb.db").rename(thalweg.folder / "same.db")
+    try:
+        assert thalweg("thermo", "same.db", "--quantum", "1", "-o", "q.png").exit_code == 0
+        wrong = thalweg("thermo", "same.db", "--quantum", "1", "--system", "lj7")
+        assert wrong.exit_code == 2
+        assert "is not of 'lj7'" in wrong.stderr
+    finally:
+        thalweg.folder.joinpath("same.db").rename(thalweg.folder / "mb.db")
+    refused = thalweg("thermo", "mb.db", "--quantum", "-1")
+    assert refused.exit_code == 2
+    assert "not positive" in refused.stderr
+
+
 @pytest.mark.slow
 def test_sampling_on_the_same_axes(thalweg):
     words = ["--from", "5", "--to", "30", "--points", "20", "--sample", "--budget", "1s"]

@@ -16,6 +16,7 @@ import mpmath
 import networkx as nx
 import numpy as np
 import pytest
+import scipy.sparse.linalg
 
 from thalweg.io import read_pathsample, write_pathsample
 from thalweg.kinetics import MarkovChain, mean_first_passage_time, rate, transition_rates
@@ -160,6 +161,33 @@ def test_cold_chain_where_linear_algebra_has_lost_all_digits():
     assert lost[-1]
 
 
+def two_funnels():
+    """Three minima in each of two funnels, and one high pass between them."""
+    energies = np.array([0.0, 0.15, 0.25, 0.1, 0.2, 0.3])
+    ends = np.array([[0, 1], [1, 2], [0, 2], [3, 4], [4, 5], [3, 5], [5, 2]])
+    heights = np.array([0.35, 0.4, 0.45, 0.3, 0.42, 0.5, 2.0])
+    return TransitionNetwork.bare(energies, heights, ends)
+
+
+@pytest.mark.parametrize("temperature", [0.2, 0.05, 0.04, 0.02])
+def test_two_funnels_where_every_solver_is_wrong(temperature):
+    chain = transition_rates(two_funnels(), temperature)
+    log = np.full((6, 6), -np.inf)
+    entries = chain.log_rates.tocoo()
+    log[entries.coords] = entries.data
+    assert chain.log_mfpt(3, 0) == pytest.approx(exact_times(log, {0})[3], abs=1e-13)
+    matrix = -chain.generator.toarray()[1:, 1:]
+    dense = np.linalg.solve(matrix, np.ones(5))[2]
+    sparsely = scipy.sparse.linalg.spsolve(scipy.sparse.csc_array(matrix), np.ones(5))[2]
+    ours = chain.mfpt(3, 0)
+    if temperature == 0.2:
+        assert [dense, sparsely] == pytest.approx([ours, ours], rel=1e-10)
+    elif temperature < 0.05:
+        # Wrong by decades, and which sign comes out is chance.
+        assert abs(dense) < 0.1 * ours
+        assert abs(sparsely) < 0.1 * ours
+
+
 def test_detailed_balance_is_exact(key):
     n, ts = 30, 200
     draw = lambda i, *shape: np.asarray(jax.random.normal(jax.random.fold_in(key, i), shape))
@@ -288,6 +316,47 @@ def test_lj13_in_the_cold(lj13, temperature):
     warmer = transition_rates(lj13, 1.02 * temperature).log_mfpt(0, 1)
     slope = (there - warmer) / (1 / temperature - 1 / (1.02 * temperature))
     assert slope == pytest.approx(3.587530179, abs=0.1)
+
+
+def long_double_times(chain, target):
+    """Elimination once more, plainly: state by state in the order given, in long doubles."""
+    n = chain.n_states
+    q = np.zeros((n, n), dtype=np.longdouble)
+    entries = chain.log_rates.tocoo()
+    q[entries.coords] = np.exp(entries.data.astype(np.longdouble))
+    order = np.append(np.delete(np.arange(n), target), target)
+    q = q[np.ix_(order, order)]
+    waits = np.ones(n, dtype=np.longdouble)
+    for x in range(n - 1):
+        exit_rate = q[x, x + 1 :].sum()
+        factor = q[x + 1 :, x] / exit_rate
+        q[x + 1 :, x + 1 :] += np.outer(factor, q[x, x + 1 :])
+        waits[x + 1 :] += factor * waits[x]
+    times = np.zeros(n, dtype=np.longdouble)
+    for x in range(n - 2, -1, -1):
+        row = q[x, x + 1 :]
+        times[x] = (waits[x] + row @ times[x + 1 :]) / row.sum()
+    out = np.empty(n, dtype=np.longdouble)
+    out[order] = times
+    return out
+
+
+@pytest.mark.slow
+def test_lj13_where_the_dense_solve_has_lost_its_digits(lj13):
+    if np.finfo(np.longdouble).nmant < 63:
+        pytest.skip("no long doubles on this machine")
+    error = {}
+    for temperature in (0.05, 0.02):
+        chain = transition_rates(lj13, temperature)
+        exact = long_double_times(chain, 0)
+        ours = chain.mfpts(0)
+        np.testing.assert_allclose(ours[1:], exact[1:].astype(float), rtol=1e-11)
+        matrix = -chain.generator.toarray()[1:, 1:]
+        dense = np.linalg.solve(matrix, np.ones(len(matrix)))[0]
+        error[temperature] = abs(dense / ours[1] - 1.0)
+    # At 0.05 the dense solve still has some nine digits; at 0.02 it is wrong by decades.
+    assert error[0.05] < 1e-6
+    assert error[0.02] > 1.0
 
 
 def test_lj13_is_fast(lj13):

@@ -12,7 +12,7 @@ import scipy.spatial
 
 from thalweg.core import System
 from thalweg.energies import system as catalogue
-from thalweg.landscape import Landscape, TransitionNetwork, pathway
+from thalweg.landscape import Landscape, TransitionNetwork, lowest_route, pathway
 from thalweg.search import certify_many, descend
 from thalweg.workflows import explore
 
@@ -162,3 +162,34 @@ def test_lj7_branch_against_radau(lj7):
         for branch in (first, second):
             curve = flow(energy, branch.points[0], 100.0)
             assert gap(branch.points[:-1], curve) < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("name", "wishes"),
+    [
+        ("thomson16", {"quenches": 64, "climbs": 64, "transition_states": 3}),
+        ("blj12", {"quenches": 32, "climbs": 96, "transition_states": 60}),
+    ],
+)
+@pytest.mark.slow
+def test_paths_on_a_sphere_and_in_a_periodic_box(name, wishes, tmp_path):
+    """Sixteen charges on a sphere (two minima); a binary mixture in a box of two diameters."""
+    system = catalogue(name)
+    landscape = explore(
+        system, tmp_path / "x.db", walkers=0, workers=1, budget=60, **wishes
+    ).landscape
+    network = landscape.network
+    if name == "thomson16":
+        # Wales & Ulker, Phys. Rev. B 74, 212101 (2006).
+        np.testing.assert_allclose(network.energies, [92.911655302, 92.920353962], atol=1e-8)
+    # From the minimum of the component from which most transition states are crossed.
+    inside = np.flatnonzero(network.components == 0)
+    end = network.global_minimum
+    routes = {int(a): len(lowest_route(network, int(a), end)[1]) for a in inside if a != end}
+    far = max(routes, key=lambda a: routes[a])
+    path = _check(system, landscape, int(network.ids[far]), int(network.ids[end]))
+    assert len(path.transition_states) == routes[far]
+    if name == "thomson16":
+        radii = np.linalg.norm(path.points.reshape(-1, 16, 3), axis=2)
+        np.testing.assert_allclose(radii, 1.0, atol=1e-9)
+    landscape.close()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from . import _options as options
 from ._find import check_system, find_system
 from ._runtime import prepare_jax
 from ._talk import (
@@ -75,19 +76,8 @@ def path(
             help="Points to write, evenly spaced. Default: those of the integration.",
         ),
     ] = None,
-    system: Annotated[
-        str | None,
-        typer.Option(
-            metavar="SYSTEM",
-            show_default=False,
-            help="What was mapped, as for `thalweg map`. Default: the catalogue's system of the "
-            "store's name.",
-        ),
-    ] = None,
-    energy_name: Annotated[
-        str | None,
-        typer.Option("--energy", metavar="NAME", show_default=False, help="As for `thalweg map`."),
-    ] = None,
+    system: options.System = None,
+    energy_name: options.Energy = None,
     csv: Annotated[bool, typer.Option("--csv", help="Print the steps as CSV.")] = False,
     as_json: AsJson = False,
     quiet: Quiet = False,

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from . import _options as options
 from ._find import check_system, find_system
 from ._runtime import prepare_jax
 from ._talk import (
@@ -62,28 +63,9 @@ def report(
             help="Id of the minimum where it ends. Default: the global minimum.",
         ),
     ] = None,
-    modes: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            show_default=False,
-            help="Vibrational modes of a minimum, for landscapes imported without certificates.",
-        ),
-    ] = None,
-    system: Annotated[
-        str | None,
-        typer.Option(
-            metavar="SYSTEM",
-            show_default=False,
-            help="The system, where the catalogue does not know it by the store's name.",
-        ),
-    ] = None,
-    energy: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME", show_default=False, help="The energy, where SYSTEM is a file of atoms."
-        ),
-    ] = None,
+    modes: options.Modes = None,
+    system: options.System = None,
+    energy: options.Energy = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
     traceback: Traceback = False,

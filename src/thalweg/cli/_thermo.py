@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from . import _options as options
 from . import _thermo_report as report
 from ._find import check_system
 from ._runtime import prepare_jax
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from thalweg.core import System
     from thalweg.landscape import Landscape
     from thalweg.sampling import TemperingSamples
-    from thalweg.thermo import HarmonicEnsemble, MissingMinima
+    from thalweg.thermo import AbstractEnsemble, HarmonicEnsemble, MissingMinima, QuantumEnsemble
 
 _BUDGET = 60.0
 """Seconds of sampling where no budget is given."""
@@ -90,13 +91,19 @@ def thermo(
     points: Annotated[
         int, typer.Option(metavar="N", min=2, help="Temperatures of a range, evenly spaced.")
     ] = 200,
-    modes: Annotated[
-        int | None,
-        _option("Vibrational modes of each minimum; for landscapes without certificates.", "N"),
-    ] = None,
+    modes: options.Modes = None,
     kinetic: Annotated[
         bool, typer.Option("--kinetic", help="Include kinetic energy: k/2 for each mode.")
     ] = False,
+    quantum: Annotated[
+        float | None,
+        _option(
+            "Quantum oscillators, kinetic energy included. ħ for particles of mass 1 in the "
+            "system's units: 0.03 for argon and 0.1 for neon in Lennard-Jones units, "
+            "0.0646/√(mass in dalton) in eV and Å.",
+            "HBAR",
+        ),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -112,13 +119,8 @@ def thermo(
         bool,
         typer.Option("--sample", help="Check against parallel tempering, which is not harmonic."),
     ] = False,
-    system: Annotated[
-        str | None,
-        _option("System to sample, as for `thalweg map`. Default: the name in STORE", "SYSTEM"),
-    ] = None,
-    energy: Annotated[
-        str | None, _option("Energy of an .xyz file, as for `thalweg map`.", "NAME")
-    ] = None,
+    system: options.System = None,
+    energy: options.Energy = None,
     budget: Annotated[str | None, _option("Time to sample for. Default: 60s", "TIME")] = None,
     container: Annotated[
         float | None,
@@ -139,6 +141,8 @@ def thermo(
     """
     check_store(store)
     _check(output, csv, temperature, low, high)
+    if quantum is not None and not 0 < quantum < float("inf"):
+        raise CliError(f"--quantum {quantum:g} is not positive", "--quantum 0.03 is that of argon")
     wish = _Sampling(
         system, energy, _BUDGET if budget is None else parse_duration(budget), container, key
     )
@@ -154,13 +158,15 @@ def thermo(
             complain(f"{store} holds no minima", "map the system first")
             raise typer.Exit(EXIT_FAILED)
         ensemble = HarmonicEnsemble.of(landscape, modes=modes, kinetic=kinetic)
+        if quantum is not None:
+            ensemble = _quantum(ensemble, landscape, quantum, (store, system, energy), console)
         grid = _grid(ensemble, temperature, low, high, points)
         peaks = heat_capacity_peaks(ensemble, grid[0], grid[-1]) if len(grid) > 1 else []
         missing = _missing(ensemble, grid, key)
         samples = _sample(landscape, grid, wish, console) if sample else None
         units = landscape.header
     sampled = None if samples is None else reweight(samples, _inside(samples, grid))
-    if sampled is not None and kinetic:
+    if sampled is not None and (kinetic or quantum is not None):
         sampled = report.with_kinetic(sampled, ensemble)
     found = report.Found(
         store=store,
@@ -214,7 +220,7 @@ def _check(
 
 
 def _grid(
-    ensemble: "HarmonicEnsemble",
+    ensemble: "AbstractEnsemble",
     temperature: list[float] | None,
     low: float | None,
     high: float | None,
@@ -234,7 +240,34 @@ def _grid(
     return np.linspace(first, last, points)
 
 
-def _missing(ensemble: "HarmonicEnsemble", grid: "np.ndarray", key: int) -> "MissingMinima | None":
+def _quantum(
+    classical: "HarmonicEnsemble",
+    landscape: "Landscape",
+    hbar: float,
+    named: tuple[str, str | None, str | None],
+    console: Any,
+) -> "QuantumEnsemble":
+    """Quantum oscillators with the frequencies of each minimum, where the system is known."""
+    from thalweg.thermo import QuantumEnsemble, vibrational_frequencies
+
+    from ._path import system_of
+
+    frequencies = None
+    try:
+        found = system_of(landscape.header, *named)
+    except CliError as error:
+        if named[1] is not None:
+            raise
+        console.print(
+            f"[yellow]note:[/] {error.message}; so each minimum gets the mean of its frequencies "
+            "for all its modes, and the heat capacity vanishes too early when it is cold"
+        )
+    else:
+        frequencies = vibrational_frequencies(found, landscape)
+    return QuantumEnsemble.of(classical, hbar, frequencies=frequencies)
+
+
+def _missing(ensemble: "AbstractEnsemble", grid: "np.ndarray", key: int) -> "MissingMinima | None":
     """Intervals for missing minima, where there are searches to tell from."""
     import jax
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from thalweg.sampling import TemperingSamples
-    from thalweg.thermo import HarmonicEnsemble, HeatCapacityPeak, MissingMinima, Reweighted
+    from thalweg.thermo import AbstractEnsemble, HeatCapacityPeak, MissingMinima, Reweighted
 
 _ROWS = 11
 """Lines of a table on the screen."""
@@ -29,13 +29,25 @@ class Found:
     """Everything that the command has to say."""
 
     store: str
-    ensemble: "HarmonicEnsemble"
+    ensemble: "AbstractEnsemble"
     grid: "np.ndarray"
     peaks: "list[HeatCapacityPeak]"
     missing: "MissingMinima | None"
     samples: "TemperingSamples | None"
     sampled: "Reweighted | None"
     energy_unit: str
+
+    @property
+    def quantum(self) -> bool:
+        """Whether the oscillators are quantum ones."""
+        from thalweg.thermo import QuantumEnsemble
+
+        return isinstance(self.ensemble, QuantumEnsemble)
+
+    @property
+    def kinetic(self) -> bool:
+        """Whether kinetic energy is included."""
+        return self.quantum or bool(getattr(self.ensemble, "kinetic", False))
 
     @property
     def reduced(self) -> bool:
@@ -49,9 +61,21 @@ class Found:
         return "T" if self.reduced and not self.energy_unit else f"T / {unit}"
 
 
-def with_kinetic(sampled: "Reweighted", ensemble: "HarmonicEnsemble") -> "Reweighted":
+def modes(ensemble: "AbstractEnsemble") -> list[int]:
+    """Numbers of vibrational modes that minima have, ascending."""
+    from thalweg.thermo import HarmonicEnsemble, QuantumEnsemble
+
+    if isinstance(ensemble, QuantumEnsemble):
+        counts = (ensemble.quanta > 0).sum(axis=1)  # the rest is NaN
+    else:
+        assert isinstance(ensemble, HarmonicEnsemble)
+        counts = ensemble.modes
+    return sorted(set(counts.tolist()))
+
+
+def with_kinetic(sampled: "Reweighted", ensemble: "AbstractEnsemble") -> "Reweighted":
     """Sampled curves with the kinetic energy that the ensemble has too."""
-    extra = 0.5 * float(ensemble.modes.min())
+    extra = 0.5 * min(modes(ensemble))
     return dataclasses.replace(
         sampled,
         heat_capacity=sampled.heat_capacity + extra,
@@ -124,9 +148,10 @@ def as_json(found: Found, files: list[Path]) -> dict[str, Any]:
         "command": "thermo",
         "store": found.store,
         "minima": ensemble.network.n_minima,
-        "modes": sorted(set(ensemble.modes.tolist())),
+        "modes": modes(ensemble),
         "boltzmann": ensemble.boltzmann,
-        "kinetic": ensemble.kinetic,
+        "kinetic": found.kinetic,
+        "quantum": found.quantum,
         "curves": curves(found),
         "occupations": _occupations(found),
         "peaks": [_peak_json(found, peak) for peak in found.peaks],
@@ -251,7 +276,7 @@ def closing(found: Found, files: list[Path]) -> str:
     parts = [
         f"{count(ensemble.network.n_minima, 'minimum')} superposed from T = {found.grid[0]:.4g} to "
         f"{found.grid[-1]:.4g}, {count(len(found.peaks), 'peak')}"
-        + (" with kinetic energy" if ensemble.kinetic else "")
+        + (", quantum" if found.quantum else " with kinetic energy" if found.kinetic else "")
     ]
     if found.missing is not None:
         bound = "" if found.missing.trusted else "at least "

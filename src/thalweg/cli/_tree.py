@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from . import _options as options
 from ._talk import (
     EXIT_FAILED,
     AsJson,
@@ -94,14 +95,7 @@ def tree(
             help="With --temperature: join minima separated by a free-energy barrier of at most B.",
         ),
     ] = None,
-    modes: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            show_default=False,
-            help="With --temperature: vibrational modes, for landscapes without certificates.",
-        ),
-    ] = None,
+    modes: options.Modes = None,
     everything: Annotated[
         bool,
         typer.Option("--all", help="Draw the pieces beside that of the global minimum as well."),

@@ -10,6 +10,13 @@ States with few neighbours go first, many at a time, no two of them joined; when
 filled up it is stored densely and eliminated in blocks, by matrix products of numbers that are
 not negative. Numbers have an exponent of their own (`_elimination_kernel`).
 
+In the cold, rates through eliminated states span hundreds of decades, although the smallest hardly
+ever matter. Where a result can be checked afterwards, the dense part may leave out those that are
+290 decades below the largest of their row, and stays with floats. Leaving out rates `δ_ij` changes
+any solution `t` of `Σ_j q_ij (t_i - t_j) = c_i` by `Σ G_ki δ_ij (t_i - t_j)`, with `G_ki` the time
+spent in `i` on the way from `k`; `G_ki c_i <= t_k`. So its relative error is at most
+`max t · Σ δ_ij / c_i` (`log_neglect`). If that is above 1e-15, exponents are carried throughout.
+
 Source: W. K. Grassmann, M. I. Taksar and D. P. Heyman, Oper. Res. 33, 1107 (1985); D. J. Wales,
 J. Chem. Phys. 130, 204111 (2009). The error bound is of C. A. O'Cinneide, Numer. Math. 65, 109
 (1993).
@@ -24,20 +31,27 @@ import scipy.sparse as sparse
 from jaxtyping import Bool, Float, Int
 
 from . import _elimination_kernel as kernels
+from ._sparse_log import log_sum
 
 _RADIX = 480 * math.log(2.0)
 # States of up to this times the smallest number of neighbours are eliminated in one round.
 _SLACK = 1.6
 # Filled beyond this share, the rest is stored densely.
 _DENSE = 0.2
-_BLOCK, _WIDE_BLOCK = 96, 32
-# Rows of the dense part are scaled so that this is the logarithm of their largest rate.
-_TOP = 150.0
+_BLOCK, _WIDE_BLOCK = 96, 64
+# Rows of the dense part are scaled so that this is the logarithm of their largest rate: sums of a
+# million of these do not overflow.
+_TOP = 640.0
 # Logarithms that floats may span there: then even a product of two of the smallest, divided by the
-# largest, does not underflow. What does later on is 370 decades below the largest.
-_SPAN = 345.0
-# A row whose sum has come this close to that needs exponents as well.
-_LEAST_PIVOT = math.exp(_TOP - 345.0)
+# largest, does not underflow (2 (640 - 670) - 640 > -708).
+_SPAN = 670.0
+# Whatever does underflow later on is divided by a pivot and multiplied with a rate at most. With
+# pivots of at least this size that stays e^48 below the smallest rate at the outset.
+_LEAST_PIVOT = math.exp(10.0)
+# Rates below this may be left out: then neither a factor nor a product underflows.
+_FLOOR = -25.0
+# The largest relative error that rates left out may cause (logarithm).
+_NEGLIGIBLE = math.log(1e-15)
 
 Wide = tuple[np.ndarray, np.ndarray]
 Factors = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
@@ -59,6 +73,11 @@ def narrow(mantissa: np.ndarray, exponent: np.ndarray) -> np.ndarray:
     return np.where(mantissa > 0, log + exponent * _RADIX, -np.inf)
 
 
+def negligible(log_error: float) -> bool:
+    """Whether a relative error, given by its logarithm, is one that nobody need care about."""
+    return bool(log_error <= _NEGLIGIBLE)
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Elimination:
     """A chain from which all states but some have been eliminated, and how to get back.
@@ -73,6 +92,7 @@ class Elimination:
         row_log_scale: What the rows of the core were multiplied with.
         rows: Rates of the states eliminated before, as compressed rows.
         factors: `(i, s, mantissa, exponent)` of `q_is / d_s`, in the order of elimination.
+        log_lost: Logarithms of how much of each core state's rates was left out at most.
     """
 
     n: int
@@ -84,6 +104,7 @@ class Elimination:
     row_log_scale: Float[np.ndarray, " core"]
     rows: Rows
     factors: Factors
+    log_lost: Float[np.ndarray, " core"]
 
     @property
     def kept(self) -> Int[np.ndarray, " kept"]:
@@ -98,6 +119,15 @@ class Elimination:
         log = narrow(block, exponents) - self.row_log_scale[part, None]
         np.fill_diagonal(log, -np.inf)
         return log
+
+    def log_neglect(self, log_source: Float[np.ndarray, " n"]) -> float:
+        """`ln Σ_i δ_i / c_i`: rates that were left out, times what the source makes of a visit."""
+        if np.isneginf(self.log_lost).all():
+            return -math.inf
+        m, e = widen(log_source)
+        kernels.forward_list(*self.factors, m, e)
+        lost = ~np.isneginf(self.log_lost)
+        return log_sum(self.log_lost[lost] - narrow(m[self.core], e[self.core])[lost])
 
     def gather(self, log_source: Float[np.ndarray, " n"]) -> Float[np.ndarray, " kept"]:
         """What the kept states inherit of a source (waiting times, say), as logarithms."""
@@ -160,6 +190,7 @@ def eliminate(
     keep: Bool[np.ndarray, " n"],
     *,
     wide: bool | None = None,
+    lossy: bool = False,
 ) -> Elimination:
     """Eliminate all states but some.
 
@@ -169,6 +200,8 @@ def eliminate(
         keep: Which states stay. From every other state some path must lead to one of them.
         wide: Whether to carry exponents through the dense part too; by default, if the rates
             span so many decades that floats might not do.
+        lossy: Whether, instead, rates may be left out that are far too small to matter; the caller
+            must check `log_neglect`.
 
     Returns:
         The elimination, which solves for any source.
@@ -204,7 +237,7 @@ def eliminate(
         eliminated=count,
         rows=_join_rows(rows),
         factors=_join(factors, (np.int32, np.int32, np.float64, np.int32)),
-        **_eliminate_core(log, count, wide=wide),
+        **_eliminate_core(log, count, wide=wide, lossy=lossy),
     )
 
 
@@ -218,25 +251,23 @@ def _dense(core: np.ndarray, ptr: np.ndarray, idx: np.ndarray, log: np.ndarray) 
     return full
 
 
-def _eliminate_core(log: np.ndarray, count: int, *, wide: bool | None) -> dict:
+def _eliminate_core(log: np.ndarray, count: int, *, wide: bool | None, lossy: bool) -> dict:
     """Eliminate the first `count` states of a full matrix of logarithms."""
     scale = _TOP - np.max(log, axis=1, initial=-np.inf)
-    scale[~np.isfinite(scale)] = 0.0
+    empty = ~np.isfinite(scale)
+    scale[empty] = 0.0
     log += scale[:, None]
-    lowest = np.min(log, where=np.isfinite(log), initial=_TOP)
+    none = np.full(len(log), -np.inf)
     if wide is None:
+        lowest = np.min(log, where=np.isfinite(log), initial=_TOP)
         wide = bool(lowest < _TOP - _SPAN)
-    no_exponents = np.zeros((0, 0), dtype=np.int32)
-    if not wide:
-        matrix = np.exp(log)
-        pivots = np.ones(count)
-        if _eliminate_blocks(matrix, pivots):
-            return {
-                "matrix": matrix,
-                "exponents": no_exponents,
-                "pivots": (pivots, np.zeros(count, dtype=np.int32)),
-                "row_log_scale": scale,
-            }
+    if not wide and (found := _eliminate_blocks(np.exp(log), count)):
+        return {**found, "row_log_scale": scale, "log_lost": none}
+    if lossy:
+        matrix = np.exp(np.where(log < _FLOOR, -np.inf, log))
+        if found := _eliminate_blocks(matrix, count, floor=math.exp(_FLOOR)):
+            lost = np.where(empty, none, math.log(len(log)) + _FLOOR - scale)
+            return {**found, "row_log_scale": scale, "log_lost": lost}
     matrix, exponents = widen(log)
     pivots = (np.ones(count), np.zeros(count, dtype=np.int32))
     _eliminate_wide_blocks(matrix, exponents, pivots)
@@ -245,25 +276,34 @@ def _eliminate_core(log: np.ndarray, count: int, *, wide: bool | None) -> dict:
         "exponents": exponents,
         "pivots": pivots,
         "row_log_scale": scale,
+        "log_lost": none,
     }
 
 
-def _eliminate_blocks(matrix: np.ndarray, pivots: np.ndarray) -> bool:
-    """Blocked elimination in floats, in place; false if a pivot comes near underflow."""
-    count = len(pivots)
+def _eliminate_blocks(matrix: np.ndarray, count: int, *, floor: float = 0.0) -> dict | None:
+    """Blocked elimination in floats, in place; nothing if a pivot comes near underflow.
+
+    With a `floor`, rates below it are left out when it is their turn.
+    """
+    pivots = np.ones(count)
+    least = floor or _LEAST_PIVOT
     for start in range(0, count, _BLOCK):
         stop = min(start + _BLOCK, count)
-        kernels.panel(matrix, start, stop, pivots)
-        if pivots[start:stop].min() < _LEAST_PIVOT:
-            return False
+        kernels.panel(matrix, start, stop, pivots, floor)
+        if pivots[start:stop].min() < least:
+            return None
         for low in range(stop, len(matrix), 512):
             part = slice(low, low + 512)
             matrix[part, stop:] += matrix[part, start:stop] @ matrix[start:stop, stop:]
-    return True
+    return {
+        "matrix": matrix,
+        "exponents": np.zeros((0, 0), dtype=np.int32),
+        "pivots": (pivots, np.zeros(count, dtype=np.int32)),
+    }
 
 
 def _eliminate_wide_blocks(matrix: np.ndarray, exponents: np.ndarray, pivots: Wide) -> None:
-    """The same with exponents: one matrix product for each pair of exponents that occur."""
+    """The same with exponents: matrix products for each sum of two exponents that occur."""
     for start in range(0, len(pivots[0]), _WIDE_BLOCK):
         stop = min(start + _WIDE_BLOCK, len(pivots[0]))
         kernels.panel_wide(matrix, exponents, start, stop, *pivots)
@@ -272,15 +312,19 @@ def _eliminate_wide_blocks(matrix: np.ndarray, exponents: np.ndarray, pivots: Wi
             rows = slice(low, low + 512)
             target = matrix[rows, stop:], exponents[rows, stop:]
             left = _levels(matrix[rows, start:stop], exponents[rows, start:stop])
-            for e, factors in left:
-                for f, rates in right:
-                    kernels.add_product(*target, factors @ rates, e + f)
+            floor = kernels.least_exponent(*target)
+            for total in sorted({e + f for e in left for f in right}, reverse=True):
+                if total <= floor - kernels.NEGLIGIBLE:
+                    break
+                pairs = [(left[e], right[total - e]) for e in left if total - e in right]
+                product = sum(a @ b for a, b in pairs)
+                kernels.add_product(*target, product, total)
 
 
-def _levels(matrix: np.ndarray, exponents: np.ndarray) -> list[tuple[int, np.ndarray]]:
+def _levels(matrix: np.ndarray, exponents: np.ndarray) -> dict[int, np.ndarray]:
     """The part of a matrix that belongs to each exponent."""
     occurring = np.unique(exponents[matrix != 0])
-    return [(int(e), np.where(exponents == e, matrix, 0.0)) for e in occurring]
+    return {int(e): np.where(exponents == e, matrix, 0.0) for e in occurring}
 
 
 def _join(parts: list, kinds: tuple[type, ...]) -> Any:

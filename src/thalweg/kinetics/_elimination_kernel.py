@@ -23,6 +23,9 @@ _UP = 2.0**480
 _DOWN = 2.0**-480
 _HIGH = 2.0**240
 _LOW = 2.0**-240
+# A product of two mantissas is below 2^480, any other number at least 2^-240: with exponents so far
+# apart, or farther, the one vanishes in the other.
+NEGLIGIBLE = 2
 
 
 @inline
@@ -59,6 +62,24 @@ def _plus(m1, e1, m2, e2):
         m *= _DOWN
         e += 1
     return m, e
+
+
+@inline
+@no_type_check
+def _add_product(m, e, product, shift):
+    """`(m, e)` plus a product (or a sum of products) of two mantissas, with the sum's exponent."""
+    if product == 0.0:
+        return m, e
+    gap = e - shift
+    if m != 0.0 and gap >= 0:
+        if gap >= NEGLIGIBLE:
+            return m, e
+        m += product * _DOWN if gap == 1 else product
+        if m >= _HIGH:
+            m, e = _normal(m, e)
+        return m, e
+    product, shift = _normal(product, shift)
+    return _plus(m, e, product, shift)
 
 
 @kernel
@@ -173,20 +194,25 @@ def eliminate_round(ptr, idx, m, e, chosen, dm, de):  # noqa: C901, PLR0915  (co
 
 @kernel
 @no_type_check
-def panel(a, start, stop, d):
+def panel(a, start, stop, d, floor):  # noqa: C901  (compiled whole)
     """Eliminate states `start … stop` in the dense matrix, in these columns and these rows only.
 
     What is left is one product: `a[stop:, stop:] += a[stop:, start:stop] @ a[start:stop, stop:]`.
+    Entries below `floor` become zero when they are used.
     """
     n = a.shape[0]
     for x in range(start, stop):
         total = 0.0
         for j in range(x + 1, n):
+            if a[x, j] < floor:
+                a[x, j] = 0.0
             total += a[x, j]
         d[x] = total
         if total <= 0.0:
             return
         for y in range(x + 1, stop):
+            if a[y, x] < floor:
+                a[y, x] = 0.0
             f = a[y, x] / total
             a[y, x] = f
             if f != 0.0:
@@ -194,6 +220,8 @@ def panel(a, start, stop, d):
                     a[y, j] += f * a[x, j]
     for i in range(stop, n):
         for x in range(start, stop):
+            if a[i, x] < floor:
+                a[i, x] = 0.0
             f = a[i, x] / d[x]
             a[i, x] = f
             if f != 0.0:
@@ -210,9 +238,7 @@ def _row_wide(a, b, y, x, dm, de, stop):
     fm, fe = _normal(a[y, x] / dm[x], b[y, x] - de[x])
     a[y, x], b[y, x] = fm, fe
     for j in range(x + 1, stop):
-        if a[x, j] != 0.0:
-            gm, ge = _normal(fm * a[x, j], fe + b[x, j])
-            a[y, j], b[y, j] = _plus(a[y, j], b[y, j], gm, ge)
+        a[y, j], b[y, j] = _add_product(a[y, j], b[y, j], fm * a[x, j], fe + b[x, j])
 
 
 @kernel
@@ -234,13 +260,24 @@ def panel_wide(a, b, start, stop, dm, de):
 
 @kernel
 @no_type_check
-def add_product(a, b, product, exponent):
-    """Add a product of mantissas, all of one exponent, to pairs `(a, b)`."""
+def least_exponent(a, b):
+    """Least exponent of pairs `(a, b)`; far below all if some are zero."""
+    least = b[0, 0] if b.size else 0
     for i in range(a.shape[0]):
         for j in range(a.shape[1]):
-            if product[i, j] != 0.0:
-                gm, ge = _normal(product[i, j], exponent)
-                a[i, j], b[i, j] = _plus(a[i, j], b[i, j], gm, ge)
+            if a[i, j] == 0.0:
+                return np.int64(-(2**40))
+            least = min(least, b[i, j])
+    return np.int64(least)
+
+
+@kernel
+@no_type_check
+def add_product(a, b, product, exponent):
+    """Add sums of products of mantissas, all of one exponent, to pairs `(a, b)`."""
+    for i in range(a.shape[0]):
+        for j in range(a.shape[1]):
+            a[i, j], b[i, j] = _add_product(a[i, j], b[i, j], product[i, j], exponent)
 
 
 @kernel
@@ -264,8 +301,8 @@ def forward_dense(a, b, count, cm, ce):
             continue
         for i in range(x + 1, n):
             if a[i, x] != 0.0:
-                shift = b[i, x] if b.size else 0
-                gm, ge = _normal(a[i, x] * cm[x], shift + ce[x])
+                fm, fe = _normal(a[i, x], b[i, x] if b.size else 0)
+                gm, ge = _normal(fm * cm[x], fe + ce[x])
                 cm[i], ce[i] = _plus(cm[i], ce[i], gm, ge)
 
 
@@ -278,10 +315,11 @@ def backward_dense(a, b, count, dm, de, cm, ce):
         sm, se = cm[x], ce[x]
         for j in range(x + 1, n):
             if a[x, j] != 0.0 and cm[j] != 0.0:
-                shift = b[x, j] if b.size else 0
-                gm, ge = _normal(a[x, j] * cm[j], shift + ce[j])
+                fm, fe = _normal(a[x, j], b[x, j] if b.size else 0)
+                gm, ge = _normal(fm * cm[j], fe + ce[j])
                 sm, se = _plus(sm, se, gm, ge)
-        cm[x], ce[x] = _normal(sm / dm[x], se - de[x])
+        pm, pe = _normal(dm[x], de[x])
+        cm[x], ce[x] = _normal(sm / pm, se - pe)
 
 
 @kernel
@@ -308,8 +346,8 @@ def stationary_dense(a, b, count, pm, pe):
         sm, se = 0.0, 0
         for i in range(x + 1, n):
             if a[i, x] != 0.0 and pm[i] != 0.0:
-                shift = b[i, x] if b.size else 0
-                gm, ge = _normal(a[i, x] * pm[i], shift + pe[i])
+                fm, fe = _normal(a[i, x], b[i, x] if b.size else 0)
+                gm, ge = _normal(fm * pm[i], fe + pe[i])
                 sm, se = _plus(sm, se, gm, ge)
         pm[x], pe[x] = sm, se
 

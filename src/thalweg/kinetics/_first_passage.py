@@ -11,7 +11,7 @@ import numpy as np
 import scipy.sparse as sparse
 from jaxtyping import Bool, Float
 
-from ._elimination import eliminate
+from ._elimination import Elimination, eliminate, negligible
 from ._sparse_log import log_matrix, log_sum, owners, reaches, size
 
 
@@ -124,7 +124,11 @@ def log_mfpts(
     kept[-1] = True
     source = np.full(size(log), -np.inf)
     source[:-1] = 0.0 if log_source is None else log_source[inside]
-    times = eliminate(log, kept).solve(source, np.full(size(log), -np.inf))
+    nothing = np.full(size(log), -np.inf)
+    reduced = eliminate(log, kept, lossy=True)
+    times = reduced.solve(source, nothing)
+    if not negligible(reduced.log_neglect(source) + times[:-1].max()):
+        times = eliminate(log, kept, wide=True).solve(source, nothing)
     out[inside] = times[position[inside]]
     return out
 
@@ -144,7 +148,15 @@ def committor(
     kept[-2:] = True
     boundary = np.full(m, -np.inf)
     boundary[-1] = 0.0
-    solved = eliminate(log, kept).solve(np.full(m, -np.inf), boundary)
+    nothing = np.full(m, -np.inf)
+    reduced = eliminate(log, kept, lossy=True)
+    solved = reduced.solve(nothing, boundary)
+    neglect = reduced.log_neglect(np.zeros(m))
+    if np.isfinite(neglect):
+        # A probability changes by no more than the time until it is decided, times the neglect.
+        times = reduced.solve(np.zeros(m), nothing)
+        if not negligible(neglect + (times - solved)[:-2].max()):
+            solved = eliminate(log, kept, wide=True).solve(nothing, boundary)
     solved[-2:] = -np.inf, 0.0
     out = np.full(len(a), np.nan)
     out[known] = np.minimum(solved[position[known]], 0.0)
@@ -181,15 +193,34 @@ def rate_constants(
     log = log_matrix(
         position[rows[stays]], position[columns[stays]], log_rates.data[stays], int(useful.sum())
     )
-    reduced = eliminate(log, (a | b)[useful])
-    logs = reduced.log_rates()
-    waits = reduced.gather(np.zeros(reduced.n))
+    kept = (a | b)[useful]
+    reduced = eliminate(log, kept, lossy=True)
+    logs, waits = reduced.log_rates(), reduced.gather(np.zeros(reduced.n))
+    if not _sure(reduced, logs, waits):
+        reduced = eliminate(log, kept, wide=True)
+        logs, waits = reduced.log_rates(), reduced.gather(np.zeros(reduced.n))
     states = np.flatnonzero(useful)[reduced.kept]
     i, j = np.nonzero(~np.isneginf(logs))
     small = log_matrix(i, j, logs[i, j], len(states))
     in_a, weights = a[states], log_weights[states]
     forward = _one_way(small, logs, waits, weights, in_a)
     return forward, _one_way(small, logs, waits, weights, ~in_a)
+
+
+def _sure(reduced: Elimination, logs: np.ndarray, waits: np.ndarray) -> bool:
+    """Whether rates left out change neither the rates between the kept states nor their waits.
+
+    A unit of time in a kept state `a` has at most `c'_a / c_i` of it in `i` until the next kept
+    one.
+    """
+    ones = np.zeros(reduced.n)
+    neglect = reduced.log_neglect(ones)
+    if np.isneginf(neglect):
+        return True
+    times = reduced.solve(ones, np.full(len(ones), -np.inf))
+    away = ~np.eye(len(logs), dtype=bool)
+    share = (waits[:, None] - logs)[away].max(initial=-np.inf)
+    return negligible(neglect + max(share, times.max()))
 
 
 def _one_way(

@@ -1,22 +1,27 @@
 r"""What minima that nobody has found yet may do to a heat capacity: an interval carried forward.
 
-A map knows $S$ minima and estimates from how often each was found that $M$ more are missing, with
-an error (`thalweg.landscape.estimate_completeness`). Nothing is known about those but two things:
-how many there probably are, and that whoever was not found is like those that were rarely found.
-So, many times over:
+A map knows $S$ minima, and how often each was found says how many more are missing and what they
+are like. So, many times over:
 
-1. a number of missing minima is drawn: lognormal about the estimate with its error, then Poisson;
-2. each takes the energy, order, modes and curvatures of a known minimum, chosen with a probability
-   proportional to $e^{-h} / (1 - e^{-h})$ for one found $h$ times: the Horvitz-Thompson estimate of
-   how many like it were missed. These weights are themselves redrawn each time (a Bayesian
-   bootstrap), since the rarely found are but a sample;
+1. a law of discovery is drawn from its posterior: how the rate at which a minimum is found goes
+   with its energy and the width of its well, and how much it scatters (`_unfound`);
+2. each minimum found rarely stands for so many missing ones as the law says, times a random weight
+   of mean 1 (a Bayesian bootstrap: the rarely found are but a sample), and Poisson scatter. A law
+   that is steep in the energy may ask for almost any number of high minima; the most frequent kinds
+   are cut so that no more are added than the upper end of `estimate_completeness` allows;
 3. the superposition is evaluated with them added.
 
 Quantiles over the draws are the interval, widened to contain the plain superposition. The known
 minima are never taken away: they exist. It cannot tell of a funnel that no search has entered, nor
-of a low minimum unlike all that were rarely found (searches simulated on the 1510 minima of LJ13:
-the nominal 95 % held the complete curve at 70 to 90 % of temperatures); and it is an interval on
-the harmonic superposition, not on the true heat capacity.
+of a low minimum unlike all that were found rarely; and it is an interval on the harmonic
+superposition, not on the true heat capacity.
+
+*The 95 % are nominal.* Over simulated populations of 300 minima (one or three searches for each,
+eight temperatures from the lowest excitations to beyond the peak) the interval held the complete
+curve in 82 % of cases where discovery has nothing to do with energy (lognormal of spread 1.5; 85 %
+for an exponential law), in 95 % where low minima are somewhat easier to find, and in 98 % where
+they are much easier: 92 % on average over five laws. Searches simulated on the 1510 minima of LJ13:
+80 % where discovery has nothing to do with energy, 91 and 100 % where low minima are easier.
 
 Sources: Good, Biometrika 40, 237 (1953); Horvitz & Thompson, J. Am. Stat. Assoc. 47, 663 (1952);
 Rubin, Ann. Stat. 9, 130 (1981).
@@ -30,12 +35,16 @@ import numpy as np
 from jaxtyping import Float
 
 from thalweg.core import ArgumentError, PRNGKey
-from thalweg.landscape import CompletenessEstimate, estimate_completeness
+from thalweg.landscape import CompletenessEstimate, TransitionNetwork, estimate_completeness
 
 from ._superposition import AbstractEnsemble, checked_temperature
+from ._unfound import Unfound, level, rounded
 
-_MANY = 20_000
-"""Beyond so many missing minima, their expected numbers stand for draws."""
+_MANY = 1e6
+"""Beyond so many missing minima like one, their expected number stands for a draw."""
+
+_MODEL_ERROR = 0.3
+"""Error of the logarithm of the odds, since their law is assumed; see `estimate_completeness`."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -53,7 +62,8 @@ class MissingMinima:
         known: Probability that a minimum known is occupied, lower end of the interval (the upper
             is 1). Occupations of known minima lie between `known` times the plain ones and those.
         completeness: The estimate behind it.
-        confidence: Nominal probability of the interval.
+        confidence: Nominal probability of the interval; the true one is somewhat less (see the
+            module).
         trusted: Whether there is enough data for an upper end; if not, take the intervals for
             the least that they can be.
     """
@@ -95,7 +105,7 @@ def with_missing_minima(
         key: Random key; the same key gives the same interval.
         completeness: How many are missing; by default estimated from the hits.
         draws: How many times the missing minima are drawn.
-        confidence: Probability that the interval is to hold the complete superposition.
+        confidence: Nominal probability that the interval holds the complete superposition.
 
     Raises:
         ArgumentError: if nothing was ever found by a search (imported networks have no hits), or
@@ -114,7 +124,7 @@ def with_missing_minima(
             "imported networks have no hits; map the system, or leave the interval out",
         )
     known = estimate_completeness(hits) if completeness is None else completeness
-    extra = _draw_extra(hits, known, key, draws)
+    extra = _draw_extra(ensemble.network, completeness, key, draws)
     capacity, energy, share = _mixtures(ensemble, grid, extra)
     tail = 0.5 * (1.0 - confidence)
     plain_c, plain_u = ensemble.heat_capacity(grid), ensemble.internal_energy(grid)
@@ -136,31 +146,28 @@ def with_missing_minima(
 
 
 def _draw_extra(
-    hits: np.ndarray, known: CompletenessEstimate, key: PRNGKey, draws: int
+    network: TransitionNetwork, given: CompletenessEstimate | None, key: PRNGKey, draws: int
 ) -> Float[np.ndarray, "draws minima"]:
     """How many missing minima resemble each known one, in each draw."""
-    odds = np.zeros(len(hits))
-    # Beyond some hits the odds of having been missed are nil, and e^h would overflow.
-    found = (hits > 0) & (hits < 500)
-    odds[found] = 1.0 / np.expm1(hits[found].astype(float))
-    number, weights, count, choice = jax.random.split(key, 4)
-    donors = np.flatnonzero(odds > 1e-12 * odds.max()) if odds.any() else np.zeros(0, int)
-    extra = np.zeros((draws, len(hits)))
-    if not len(donors):
+    number, weights, count, law, model = jax.random.split(key, 5)
+    found = Unfound.of(network, law)
+    extra = np.zeros((draws, network.n_minima))
+    if not len(found.donors):
         return extra
-    bootstrap = odds[donors] * np.asarray(jax.random.exponential(weights, (draws, len(donors))))
-    missing = _draw_numbers(known, number, draws)
-    counts = np.asarray(jax.random.poisson(count, missing))
-    for draw in range(draws):
-        cumulative = np.cumsum(bootstrap[draw]) / bootstrap[draw].sum()
-        if counts[draw] > _MANY:
-            extra[draw, donors] = counts[draw] * np.diff(cumulative, prepend=0.0)
-            continue
-        uniform = np.asarray(jax.random.uniform(jax.random.fold_in(choice, draw), (_MANY,)))
-        chosen = np.searchsorted(cumulative, uniform[: counts[draw]])
-        extra[draw, donors] = np.bincount(
-            np.minimum(chosen, len(donors) - 1), minlength=len(donors)
-        )
+    donors = len(found.donors)
+    shape = (draws, rounded(donors))
+    expected = found.odds[np.arange(draws) % len(found.odds)]
+    expected = expected * np.asarray(jax.random.exponential(weights, shape))[:, :donors]
+    expected *= np.exp(_MODEL_ERROR * np.asarray(jax.random.normal(model, (draws, 1))))
+    if given is None:
+        most = estimate_completeness(network.hits)
+        expected = level(expected, np.full(draws, most.upper - most.observed))
+    else:
+        expected *= (_draw_numbers(given, number, draws) / expected.sum(axis=1))[:, None]
+    rates = np.zeros(shape)
+    rates[:, :donors] = np.minimum(expected, _MANY)
+    drawn = np.asarray(jax.random.poisson(count, rates))[:, :donors]
+    extra[:, found.donors] = np.where(expected < _MANY, drawn, expected)
     return extra
 
 

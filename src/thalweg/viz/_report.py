@@ -234,6 +234,7 @@ def _path(
         "stationIds": section.station_ids,
         "frameRows": section.frame_rows,
         "frames": len(section.frames),
+        "note": section.note,
     }
 
 

@@ -126,6 +126,7 @@ class PathProfile:
         station_ids: Id of each: of minima at even places, of transition states at odd ones.
         frames: Points to show, along the path.
         frame_rows: Row of each of them.
+        note: What the path cannot show and why; may be empty.
     """
 
     arc: Float[np.ndarray, " rows"]
@@ -134,6 +135,7 @@ class PathProfile:
     station_ids: Int[np.ndarray, " stations"]
     frames: Float[np.ndarray, "frames dof"]
     frame_rows: Int[np.ndarray, " frames"]
+    note: str = ""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)

@@ -170,25 +170,44 @@ def _asked(reader: Callable[[], Section]) -> Section | Unavailable:
 
 
 def _ends(network: TransitionNetwork, config: ReportConfig) -> tuple[int, int] | None:
-    """Positions of the minima where the path begins and ends; `None` if there is but one."""
-    wished = []
-    for point_id in (config.start, config.end):
-        place = None if point_id is None else np.flatnonzero(network.ids == point_id)
-        if place is not None and not len(place):
-            raise ArgumentError(f"there is no minimum with id {point_id}")
-        wished.append(None if place is None else int(place[0]))
-    notable = [int(place) for place in notable_minima(network, _CANDIDATES)]
-    end = wished[1] if wished[1] is not None else next((p for p in notable if p != wished[0]), None)
-    start = wished[0]
-    if start is None and end is not None:
-        start = _not_far(network, [place for place in notable if place != end], end)
-    if start is None or end is None:
-        return None
-    if start == end:
+    """Positions of the minima where the path begins and ends; `None` if no two are joined.
+
+    An end that is not asked for lies in the component of the other; without either, both lie in
+    that of the global minimum, or in the largest where nothing is joined to the global minimum.
+    """
+    start, end = (_position(network, point_id) for point_id in (config.start, config.end))
+    if start is not None and start == end:
         raise ArgumentError(
             f"the path begins and ends at minimum {network.ids[start]}", "name two minima"
         )
-    return start, end
+    if start is not None and end is not None:
+        return start, end
+    inside = np.flatnonzero(network.components == _piece(network, start, end))
+    part = network.select(np.isin(np.arange(network.n_minima), inside))
+    notable = [int(inside[place]) for place in notable_minima(part, _CANDIDATES)]
+    if end is None:
+        end = next((place for place in notable if place != start), None)
+    if start is None and end is not None:
+        start = _not_far(network, [place for place in notable if place != end], end)
+    return None if start is None or end is None else (start, end)
+
+
+def _position(network: TransitionNetwork, point_id: int | None) -> int | None:
+    if point_id is None:
+        return None
+    place = np.flatnonzero(network.ids == point_id)
+    if not len(place):
+        raise ArgumentError(f"there is no minimum with id {point_id}")
+    return int(place[0])
+
+
+def _piece(network: TransitionNetwork, start: int | None, end: int | None) -> int:
+    """The component in which a path is to run."""
+    anchor = start if start is not None else end
+    if anchor is not None:
+        return int(network.components[anchor])
+    sizes = np.bincount(network.components)
+    return 1 if sizes[0] == 1 and len(sizes) > 1 else 0  # 0 is its own; then the largest first
 
 
 def _path(
@@ -201,7 +220,23 @@ def _path(
             "for, since steepest descent may take minutes",
             "Name its ends: thalweg report STORE --from A --to B",
         )
-    return _asked(lambda: path_profile(landscape, system, ends))
+    profile = _asked(lambda: path_profile(landscape, system, ends))
+    if ends is None or isinstance(profile, Unavailable):
+        return profile
+    return dataclasses.replace(profile, note=_elsewhere(landscape.network, ends))
+
+
+def _elsewhere(network: TransitionNetwork, ends: tuple[int, int]) -> str:
+    """Which low minimum the path cannot lead to, where the landscape is in pieces."""
+    if network.n_components < 2:
+        return ""
+    others = np.flatnonzero(network.components != network.components[ends[0]])
+    lowest = others[np.argmin(network.energies[others])]
+    name = "The global minimum" if lowest == network.global_minimum else "Minimum"
+    return (
+        f"{name} {network.ids[lowest]} (energy {network.energies[lowest]:.4f}) lies in another "
+        f"piece of the landscape: no known transition state joins it to this path."
+    )
 
 
 def _not_far(network: TransitionNetwork, starts: list[int], end: int) -> int | None:

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thalweg.kinetics import MarkovChain
+from thalweg.kinetics import MarkovChain, transition_rates
 from thalweg.kinetics._elimination import eliminate, narrow, widen
 from thalweg.kinetics._sparse_log import log_matrix
+from thalweg.landscape import TransitionNetwork
 
 
 def random_log_rates(seed, n, spread, density=0.3):
@@ -79,3 +80,53 @@ def test_reduced_rates_keep_first_passages():
     times = np.linalg.solve(a, np.exp(waits[[i, j]]))
     np.testing.assert_allclose(times, full[[4, 9]], rtol=1e-11)
     assert target not in (i, j)
+
+
+def cold_network(n=700, temperature=0.02, seed=3):
+    """Rates on a random graph whose reduced rates span a thousand decades."""
+    key = jax.random.key(seed)
+    energies = np.asarray(jax.random.normal(key, (n,)))
+    ring = np.stack((np.arange(n), np.roll(np.arange(n), 1)), axis=1)
+    chords = np.asarray(jax.random.randint(jax.random.fold_in(key, 1), (3 * n, 2), 0, n))
+    ends = np.concatenate((ring, chords[chords[:, 0] != chords[:, 1]]))
+    barrier = np.asarray(jax.random.exponential(jax.random.fold_in(key, 2), (len(ends),)))
+    heights = energies[ends].max(axis=1) + barrier
+    return transition_rates(TransitionNetwork.bare(energies, heights, ends), temperature)
+
+
+@pytest.mark.parametrize("temperature", [0.05, 0.02, 0.01])
+def test_rates_left_out_change_nothing(temperature):
+    chain = cold_network(temperature=temperature)
+    n = chain.n_states
+    keep = np.zeros(n, dtype=bool)
+    keep[[0, n // 2]] = True
+    source, boundary = np.zeros(n), np.full(n, -np.inf)
+    lossy = eliminate(chain.log_rates, keep, lossy=True)
+    exact = eliminate(chain.log_rates, keep, wide=True)
+    neglect = lossy.log_neglect(source)
+    assert np.isneginf(exact.log_neglect(source))
+    if temperature < 0.05:
+        assert np.isfinite(neglect)  # some were left out
+        assert exact.exponents.size
+    assert not lossy.exponents.size
+    times = [e.solve(source, boundary)[~keep] for e in (lossy, exact)]
+    assert neglect + times[0].max() < -100.0
+    np.testing.assert_allclose(times[0], times[1], atol=2e-12)
+    np.testing.assert_allclose(lossy.log_rates(), exact.log_rates(), atol=2e-12)
+    waits = [e.gather(source) for e in (lossy, exact)]
+    np.testing.assert_allclose(waits[0], waits[1], atol=2e-12)
+
+
+def test_rates_that_matter_are_not_left_out():
+    """A trap whose only way out is far slower than the rates that a float can hold."""
+    n = 400
+    log = random_log_rates(7, n, 1.0, 0.5)
+    rows = np.repeat(np.arange(n), np.diff(log.indptr))
+    there = (rows < n - 1) & (log.indices < n - 1)
+    inner = log_matrix(rows[there], log.indices[there], log.data[there], n)
+    for barrier in (300.0, 690.0, 2000.0):
+        out = log_matrix(np.array([5]), np.array([n - 1]), np.array([-barrier]), n)
+        chain = MarkovChain(log_rates=inner + out)
+        times = chain.log_mfpts(n - 1)[:-1]
+        inside = MarkovChain(log_rates=inner[:-1, :-1].tocsr()).log_stationary
+        np.testing.assert_allclose(times, barrier - inside[5], rtol=1e-12)

@@ -126,7 +126,7 @@ function pathSection() {
   const minima = path.stationIds.filter((_, i) => i % 2 === 0);
   const top = Math.max(...at(1).map((row) => energies[row]));
   const text = `From minimum ${minima[0]} to minimum ${minima[minima.length - 1]} over ${plural(at(1).length, "transition state", "transition states")}; the highest lies ${withUnit(fixed(top - energies[0], 4), facts.energyUnit)} above the start. ` +
-    `Path length ${withUnit(digits(arc[arc.length - 1], 4), facts.lengthUnit)}.`;
+    `Path length ${withUnit(digits(arc[arc.length - 1], 4), facts.lengthUnit)}.` + (path.note ? ` ${path.note}` : "");
   const profile = figure("Energy along the path", series, { height: 330, x: { label: perUnit("Path length", facts.lengthUnit) }, y: { label: energyLabel() }, marker: arc[path.frameRows[0]], onPick: (s) => go(nearest(path.frameRows.map((row) => arc[row]), s)) }, text);
   const stage = element("div", { class: "stage viewer-stage" });
   const frames = points["path.frames"];
