@@ -140,8 +140,8 @@ def estimate_completeness(
     frequencies = np.bincount(found, minlength=_MOST + 1)
     searches, known = int(found.sum()), len(hits)
     coverage = _coverage(frequencies, searches)
+    z = float(special.ndtri(0.5 + 0.5 * confidence))
     if len(found):
-        z = float(special.ndtri(0.5 + 0.5 * confidence))
         total, error, lower, upper = _METHODS[method](frequencies, z)
     else:
         total, error, lower, upper = float(known), math.inf, float(known), math.inf
