@@ -75,7 +75,7 @@ class _Auditor:
     def note(self, sequence: int, problem: str) -> None:
         self.problems.append(f"event {sequence}: {problem}")
 
-    def read(self, sequence: int, kind: str, subject: str, body: dict[str, Any]) -> None:
+    def read(self, sequence: int, kind: str, subject: Any, body: dict[str, Any]) -> None:
         if kind == "proposed":
             self._proposed(sequence, body)
         elif kind == "asked":

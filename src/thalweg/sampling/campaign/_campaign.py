@@ -209,7 +209,7 @@ class Campaign:
     def tell(
         self,
         id: str | None = None,
-        value: int | float | str | None = None,
+        value: Any = None,
         status: Status | str = Status.ok,
         *,
         conditions: Mapping[str, Any] | None = None,
@@ -314,7 +314,7 @@ class Campaign:
     def status(self) -> CampaignStatus:
         """How far it is, how well it mixes, how noisy the assay is, and what is wrong."""
         samples = self.samples()
-        return summarise(self._current(), samples)
+        return summarise(self._current(), samples, self.name)
 
     def decisions(self) -> pd.DataFrame:
         """Every decision: from where, whereto, both stored weights, the random number, the end."""
@@ -326,6 +326,11 @@ class Campaign:
         with self._log.reading() as connection:
             kinds = ("asked", "told", "observed", "late")
             return observations(self.plan, self._log.after(connection, 0, kinds=kinds))
+
+    def log(self) -> pd.DataFrame:
+        """The log as it is stored: sequence, time, kind, subject, body (JSON), hash."""
+        with self._log.reading() as connection:
+            return pd.DataFrame([row._asdict() for row in self._log.raw(connection)])
 
     def verify(self, head: str | None = None) -> Audit:
         """Recompute every chain from the log alone, and check the log's own integrity.

@@ -74,7 +74,7 @@ def threefry(
                 b = b ^ a
             a = a + schedule[(block + 1) % 3]
             b = b + schedule[(block + 2) % 3] + np.uint32(block + 1)
-    return a, b
+    return np.asarray(a), np.asarray(b)
 
 
 def fold_in(key: UInt32[np.ndarray, "*shape 2"], data: Any) -> UInt32[np.ndarray, "*any 2"]:

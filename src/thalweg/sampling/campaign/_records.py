@@ -75,7 +75,7 @@ class Measurement:
     """
 
     id: str | None
-    value: int | float | str | None = None
+    value: Any = None
     status: Status | str = Status.ok
     conditions: Mapping[str, Any] | None = None
     assay: str | None = None

@@ -33,6 +33,7 @@ class CampaignStatus:
 
     Attributes:
         name: File name or URL.
+        title: What its makers call it.
         outcome: What a measurement returns.
         assay: Version of the assay; `epoch` counts how often it was replaced.
         epoch: See `assay`.
@@ -66,6 +67,7 @@ class CampaignStatus:
     """
 
     name: str
+    title: str
     outcome: str
     assay: str
     epoch: int
@@ -100,7 +102,7 @@ class CampaignStatus:
         return dataclasses.asdict(self)
 
 
-def summarise(state: State, samples: CampaignSamples) -> CampaignStatus:
+def summarise(state: State, samples: CampaignSamples, name: str) -> CampaignStatus:
     """All of it from the folded log and the samples."""
     plan, tally = state.plan, state.tally
     steps = int(state.step.sum())
@@ -108,7 +110,8 @@ def summarise(state: State, samples: CampaignSamples) -> CampaignStatus:
     ess = min((e.ess for e in averages.values() if e.ess == e.ess), default=math.nan)
     now = time.time()
     status = CampaignStatus(
-        name=plan.name,
+        name=name,
+        title=plan.name,
         outcome=plan.outcome.value,
         assay=state.assay,
         epoch=state.epoch,

@@ -15,6 +15,7 @@ from typing import Any
 from thalweg.core import ArgumentError
 
 from ._plan import Plan
+from ._plate import wells
 from ._records import Measurement, Request, Status
 from ._space import Choice
 
@@ -32,7 +33,7 @@ def header(plan: Plan) -> dict[str, str]:
 
 
 def write_requests(target: Path | io.TextIOBase, plan: Plan, requests: Sequence[Request]) -> None:
-    """Write wells to be measured, by plate and well as they were filled.
+    """Write wells to be measured, plate by plate and well by well.
 
     Args:
         target: File name, or an open text file.
@@ -46,11 +47,16 @@ def write_requests(target: Path | io.TextIOBase, plan: Plan, requests: Sequence[
     names = header(plan)
     writer = csv.writer(target, lineterminator="\n")
     writer.writerow([*_BEFORE, *names.values(), *_AFTER])
-    for r in requests:
+    for r in _by_place(plan, requests):
         conditions = [_text(r.conditions[name]) for name in names]
         place = [r.id, "" if r.plate is None else r.plate, r.well or ""]
         about = [r.purpose.value, r.chain, r.step, r.replicate, r.attempt, r.assay, r.seed]
         writer.writerow([*place, *conditions, *about, "", ""])
+
+
+def _by_place(plan: Plan, requests: Sequence[Request]) -> list[Request]:
+    order = {} if plan.layout is None else {name: i for i, name in enumerate(wells(plan.layout))}
+    return sorted(requests, key=lambda r: (r.plate or 0, order.get(r.well or "", 0)))
 
 
 def _text(value: float | str) -> str:
