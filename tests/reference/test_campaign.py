@@ -2,7 +2,8 @@
 
 The noisy double well is `U = 4(x² - 1)² + x/2`, log w = -U + s z - s²/2 with s = 1:
 P(x > 0) = 0.28243, ⟨x⟩ = -0.42922, by quadrature. A naive sampler that measures the present point
-again at each step would give 0.350 (transition matrix). Every |z| < 4 has a false-alarm rate of 6e-5.
+again at each step would give 0.350 (transition matrix). Every |z| < 4 has a false-alarm rate of
+6e-5.
 
 Run-time shape checks are off here: they make a well a hundred times dearer.
 """

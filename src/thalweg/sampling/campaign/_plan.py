@@ -2,6 +2,7 @@
 
 import dataclasses
 import enum
+import functools
 import hashlib
 import json
 import math
@@ -138,7 +139,7 @@ class Plan:
             }
         )
 
-    @property
+    @functools.cached_property
     def fingerprint(self) -> str:
         """Hash of all that decides what is asked; names, leases and layouts do not."""
         plain = self.to_json()

@@ -59,6 +59,7 @@ class State:
         """All chains before their first step; their points stay where they are."""
         plan = self.plan
         n, wells = plan.chains, plan.width
+        self.tag = tag(plan, self.epoch)
         self.step = np.zeros(n, int)
         self.tries = np.zeros(n, int)
         self.started = np.zeros(n, bool)
@@ -77,12 +78,6 @@ class State:
         self.replicate_sum, self.replicate_dof = 0.0, 0
         self.stored: dict[str, float] = {}
         self.repeats: list[tuple[int, int, float, float]] = []
-
-    @property
-    def tag(self) -> str:
-        """Four letters that tell this campaign's ids from another's."""
-        number = int(self.plan.fingerprint[8:16], 16) + self.epoch
-        return "".join(chr(97 + number // 26**i % 26) for i in range(4))
 
     @property
     def tuning(self) -> bool:
@@ -254,6 +249,12 @@ class State:
         self.epoch += 1
         self.pending.clear()
         self._begin()
+
+
+def tag(plan: Plan, epoch: int) -> str:
+    """Four letters that tell this campaign's ids from another's, and one assay's from another's."""
+    number = int(plan.fingerprint[8:16], 16) + epoch
+    return "".join(chr(97 + number // 26**i % 26) for i in range(4))
 
 
 _APPLY = {
