@@ -10,7 +10,7 @@ import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from thalweg.core import ArgumentError
 
@@ -32,7 +32,7 @@ def header(plan: Plan) -> dict[str, str]:
     }
 
 
-def write_requests(target: Path | io.TextIOBase, plan: Plan, requests: Sequence[Request]) -> None:
+def write_requests(target: Path | TextIO, plan: Plan, requests: Sequence[Request]) -> None:
     """Write wells to be measured, plate by plate and well by well.
 
     Args:
@@ -63,7 +63,7 @@ def _text(value: float | str) -> str:
     return value if isinstance(value, str) else repr(float(value))
 
 
-def read_results(source: Path | io.TextIOBase, plan: Plan) -> list[Measurement]:
+def read_results(source: Path | TextIO, plan: Plan) -> list[Measurement]:
     """Read results; wells without value and status are left out.
 
     Args:
