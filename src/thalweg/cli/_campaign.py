@@ -80,7 +80,7 @@ def ask(
         typer.Option(
             "--repeats/--no-repeats",
             show_default=False,
-            help="Whether spare wells measure the noise. Default: on plates, yes.",
+            help="Whether spare wells measure the noise. Default: the spare wells of a plate do.",
         ),
     ] = None,
     as_json: AsJson = False,

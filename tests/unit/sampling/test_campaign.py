@@ -161,6 +161,7 @@ def test_plates_and_their_spare_wells(tmp_path):
         assert len(plate) == 94
         assert len(spare) == 4
         assert {r.plate for r in plate} == {2}
+        assert campaign.ask() == []  # no plate of nothing but repeats
         assert spare[0].conditions == spare[1].conditions
         assert spare[0].seed != spare[1].seed
     with pytest.raises(ArgumentError, match="100 wells"):

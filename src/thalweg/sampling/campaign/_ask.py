@@ -21,7 +21,7 @@ _FREE_STEPS = 100_000
 
 
 def ask(
-    change: Change, number: int | None, lease: int | float | None, *, repeats: bool
+    change: Change, number: int | None, lease: int | float | None, *, repeats: bool | None
 ) -> list[Request]:
     """Offer wells: those whose lease is over, those of begun proposals, those of new ones.
 
@@ -29,7 +29,7 @@ def ask(
         change: The transaction.
         number: How many; `None` for a plate, or for all that chains can use.
         lease: Seconds after which a well without a result is offered again.
-        repeats: Whether spare wells measure the noise.
+        repeats: Whether spare wells measure the noise; `None`: those of a plate that is not empty.
     """
     positions = _Positions(change)
     room = number if number is not None else positions.capacity
@@ -39,6 +39,8 @@ def ask(
     filler.issue_open(_room(room, offered))
     while (left := _room(room, offered + filler.ids)) and filler.propose(left):
         filler.issue_open(_room(room, offered + filler.ids))
+    if repeats is None:
+        repeats = change.plan.layout is not None and bool(offered or filler.ids)
     if repeats and room is not None:
         filler.repeat(room - len(offered) - len(filler.ids))
     return [change.state.pending[name] for name in offered + filler.ids]

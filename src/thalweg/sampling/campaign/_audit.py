@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ._ask import seeds
+from ._change import best_factor
 from ._log import genesis, link
 from ._moves import Proposals, acceptance_numbers, accepts, propose_moves, propose_starts
 from ._moves import total_weight as total
@@ -67,6 +68,7 @@ class _Auditor:
         self.chains = [_Chain() for _ in range(plan.chains)]
         self.asked: dict[str, dict[str, Any]] = {}
         self.told: set[str] = set()
+        self.tune_count, self.tune_sum = [0] * len(FACTORS), [0.0] * len(FACTORS)
         self.starts: list[tuple] = []
         self.moves: list[tuple] = []
         self.numbers: list[tuple[int, int, int, int, float]] = []
@@ -86,6 +88,9 @@ class _Auditor:
             self._decided(sequence, body)
         elif kind == "tuned":
             self.factor = body["factor"]
+            best, _ = best_factor(self.tune_count, self.tune_sum)
+            if best != self.factor:
+                self.note(sequence, f"the steps were multiplied by {self.factor}, not by {best}")
         elif kind == "assay":
             self.epoch += 1
             self.chains = [_Chain(x=chain.x) for chain in self.chains]
@@ -167,7 +172,15 @@ class _Auditor:
             weights = [chain.weights.get(i) for i in range(self.plan.width)]
             if body["drops"] != chain.proposal["drops"] or body["weights"] != weights:
                 self.note(sequence, f"{where}: the points of the cloud have changed")
+        if self.factor is None and body["why"] in {"move", "outside"}:
+            self._tune(body)
         self._advance(chain, body, log_w)
+
+    def _tune(self, body: dict[str, Any]) -> None:
+        self.tune_count[body["choice"]] += 1
+        if body["accepted"]:
+            jump = self.plan.space.squared_jump(np.array([body["x"]]), np.array([body["proposal"]]))
+            self.tune_sum[body["choice"]] += float(jump[0])
 
     def _measured(self, sequence: int, chain: _Chain, body: dict[str, Any], where: str) -> float:
         proposal, space = chain.proposal, self.plan.space

@@ -190,7 +190,7 @@ class Campaign:
                 can use.
             lease: Seconds, instead of the campaign's.
             repeats: Whether wells that no chain needs measure the noise at the chains' points
-                (their results never decide anything); by default if the campaign has a layout.
+                (their results never decide anything); by default the spare wells of a plate.
 
         Returns:
             The wells; fewer than `n` if the chains wait for results.
@@ -198,9 +198,8 @@ class Campaign:
         if n is not None and n < 1:
             raise ArgumentError(f"n: {n}, expected at least 1")
         with self._changing() as (change, _):
-            spare = self.plan.layout is not None if repeats is None else repeats
             term = self.plan.lease if lease is None else lease
-            return ask(change, n, term, repeats=spare)
+            return ask(change, n, term, repeats=repeats)
 
     def pending(self) -> list[Request]:
         """Wells that were asked for and not told, in the order in which they were asked for."""

@@ -126,14 +126,18 @@ class Change:
         state = self.state
         if not state.tuning or not state.started.all() or state.step.min() < self.plan.burn_in:
             return
-        table = [
-            [factor, int(count), float(total) / count if count else 0.0]
-            for factor, count, total in zip(
-                FACTORS, state.tune_count.tolist(), state.tune_sum.tolist(), strict=True
-            )
-        ]
-        best = max(table, key=lambda row: (row[2], -abs(math.log(row[0]))))
-        self.add("tuned", None, {"factor": best[0], "step": self.plan.burn_in, "table": table})
+        best, table = best_factor(state.tune_count.tolist(), state.tune_sum.tolist())
+        self.add("tuned", None, {"factor": best, "step": self.plan.burn_in, "table": table})
+
+
+def best_factor(counts: list[int], sums: list[float]) -> tuple[float, list[list[float]]]:
+    """The multiple of the step to keep, and for each its number of proposals and average jump."""
+    table = [
+        [factor, float(count), total / count if count else 0.0]
+        for factor, count, total in zip(FACTORS, counts, sums, strict=True)
+    ]
+    best = max(table, key=lambda row: (row[2], -abs(math.log(row[0]))))
+    return best[0], table
 
 
 def complete(state: State, chains: set[int]) -> list[int]:
