@@ -229,7 +229,7 @@ def result(r):
     z = ndtri((r.seed + 0.5) / 2.0**63)
     return Measurement(r.id, float(np.exp(-4 * (x * x - 1) ** 2 - 0.5 * x + z - 0.5)))
 
-def work():
+def work(steps):
     shuffle = random.Random(os.getpid())
     told = []
     with Campaign.open(path) as campaign:
@@ -245,7 +245,7 @@ for kill in range(kills + 1):
     child = os.fork()
     if child == 0:
         try:
-            work()
+            work(steps if kill == kills else 10**9)
         except BaseException:
             import traceback
             traceback.print_exc()
@@ -256,7 +256,7 @@ for kill in range(kills + 1):
         os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
     if kill < kills:
-        assert os.WIFSIGNALED(status), "it was done before it was killed"
+        assert os.WIFSIGNALED(status), status
 assert status == 0, status
 """
 
