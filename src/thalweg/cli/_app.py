@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from ._campaign import campaign
 from ._cite import cite
 from ._files import export, import_
 from ._info import info
@@ -63,6 +64,7 @@ app.command("rates", short_help="Say how fast it moves between minima, and by wh
 app.command("systems", short_help="List the systems of the catalogue.")(systems)
 app.command("export", short_help="Write PATHSAMPLE files, xyz, npz or CSV.")(export)
 app.command("import", short_help="Read PATHSAMPLE files into a new store.")(import_)
+app.add_typer(campaign, name="campaign", short_help="Sample conditions in a laboratory.")
 app.command("cite", short_help="List the papers behind the methods.")(cite)
 
 

@@ -49,6 +49,11 @@ REFERENCES = (
     ),
     Reference("cooperativity index", "Stillinger & Weber, Phys. Rev. A 28, 2408 (1983)"),
     Reference("network statistics", "Doye, Phys. Rev. Lett. 88, 238701 (2002)"),
+    Reference("stored noisy weights", "Frenkel, Schrenk & Martiniani, PNAS 114, 6924 (2017)"),
+    Reference("stored noisy weights", "Andrieu & Roberts, Ann. Stat. 37, 697 (2009)"),
+    Reference("how many replicates", "Doucet et al., Biometrika 102, 295 (2015)"),
+    Reference("signed weights", "Lyne et al., Stat. Sci. 30, 443 (2015)"),
+    Reference("addressed random numbers", "Salmon, Moraes, Dror & Shaw, SC '11, 16 (2011)"),
     Reference("ASE", "Larsen et al., J. Phys.: Condens. Matter 29, 273002 (2017)"),
 )
 

@@ -21,6 +21,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from thalweg.storage import Format
+
 FORMAT = "thalweg landscape"
 SCHEMA_VERSION = 1
 """Raised when an older Thalweg could misread what a newer one writes."""
@@ -125,6 +127,16 @@ attempts = sa.Table(
     sa.Column("successes", sa.Integer, nullable=False),
 )
 
+STORE = Format(
+    name=FORMAT,
+    version=SCHEMA_VERSION,
+    metadata=metadata,
+    noun="landscape store",
+    source="`thalweg map` wrote",
+    begin="map a system first",
+    example="landscape.db",
+)
+
 POINTS = {"minimum": minima, "transition_state": transition_states}
 
 
@@ -152,13 +164,13 @@ class StoreHeader:
     length_unit: str = ""
     system: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
-    def to_json(self) -> dict[str, str]:
-        """Each field as JSON."""
-        return {key: json.dumps(value) for key, value in dataclasses.asdict(self).items()}
+    def facts(self) -> dict[str, Any]:
+        """The fields by name."""
+        return dataclasses.asdict(self)
 
     @classmethod
     def from_json(cls, facts: Mapping[str, str]) -> "StoreHeader":
-        """The inverse of `to_json`; facts that are not fields are ignored."""
+        """From the fields as JSON; facts that are not fields are ignored."""
         names = {field.name for field in dataclasses.fields(cls)}
         values = {key: json.loads(value) for key, value in facts.items() if key in names}
         values["shape"], values["labels"] = tuple(values["shape"]), tuple(values["labels"])

@@ -16,11 +16,11 @@ import pandas as pd
 import sqlalchemy as sa
 from jaxtyping import Float
 
-from thalweg.core import StoreError
+from thalweg.core import StoreError, StoreMismatchError
+from thalweg.storage import guarded, now, open_database
 
 from . import _rows as rows
 from . import _schema as schema
-from ._engine import guarded, now, open_database
 from ._integrity import Integrity, check_integrity
 from ._network import TransitionNetwork
 from ._schema import StoreHeader
@@ -50,7 +50,16 @@ class Store:
             StoreVersionError: if a newer Thalweg wrote it.
             StoreError: if it cannot be opened, or is no landscape store.
         """
-        engine, name, found = open_database(url, header)
+        wanted = None if header is None else header.facts()
+        engine, name, facts = open_database(url, schema.STORE, wanted)
+        found = StoreHeader.from_json(facts)
+        if header is not None and found.fingerprint != header.fingerprint:
+            engine.dispose()
+            raise StoreMismatchError(
+                f"{name} belongs to the system {found.name!r} ({found.fingerprint}), "
+                f"not to {header.name!r} ({header.fingerprint})",
+                "give each system a store of its own; a changed energy is another system",
+            )
         return cls(engine, name, found)
 
     @property
@@ -231,12 +240,12 @@ class Store:
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[sa.Connection]:
-        with guarded(self._name), self._engine.begin() as connection:
+        with guarded(self._name, schema.STORE), self._engine.begin() as connection:
             yield connection
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[sa.Connection]:
-        with guarded(self._name), self._engine.connect() as connection:
+        with guarded(self._name, schema.STORE), self._engine.connect() as connection:
             yield connection
 
     # Reading

@@ -6,6 +6,8 @@ A tour:
   several independent replicas, for any energy that can be evaluated exactly; `TemperingSamples`
   holds what they saw, and how well they mixed.
 - `Container`: keeps the particles of a cluster together, as superposition does by itself.
+- `Campaign`: laboratories and screens; `thalweg.sampling.campaign` has its conditions, kernels and
+  records.
 
 ```python
 samples = parallel_tempering(
@@ -21,3 +23,4 @@ samples.exchange                     # acceptance of exchanges between neighbour
 from ._container import Container as Container
 from ._tempering import TemperingSamples as TemperingSamples
 from ._tempering import parallel_tempering as parallel_tempering
+from .campaign import Campaign as Campaign

@@ -19,7 +19,7 @@ from thalweg.landscape import (
     TransitionNetwork,
     import_network,
 )
-from thalweg.landscape import _engine as engine
+from thalweg.storage import _engine as engine
 
 
 def test_reopened_store_holds_what_was_committed(tmp_path, header, first_round):
