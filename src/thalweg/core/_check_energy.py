@@ -148,12 +148,12 @@ def _evaluate(system: System, x: np.ndarray, compiled: Any = _compiled_value_and
     return np.concatenate(values), np.concatenate(grads, axis=1)
 
 
-def _tame_points(system: System, points: np.ndarray) -> np.ndarray:
+def _tame_points(system: System, points: Array) -> np.ndarray:
     """A block of the probes, a few steps downhill, those with finite energies only.
 
     Random starts of particles overlap, and one huge term would hide errors in all others.
     """
-    x = points.T
+    x = np.asarray(points).T
     value, grad = _evaluate(system, x)
     for _ in range(0 if isinstance(system.energy, HostEnergy) else _DESCENT_STEPS):
         size = np.max(np.abs(grad), axis=0)

@@ -125,14 +125,12 @@ _STARTS = 64
 """Starting points are drawn in blocks of so many, all by one compiled program."""
 
 
-def probes(system: System, count: int) -> Float[np.ndarray, "count dof"]:
+def probes(system: System, count: int) -> Float[Array, "count dof"]:
     """`count` fixed points of the system, shape `(count, dof)`, for checks that need some."""
     return start_points(system, jax.random.key(_PROBE_SEED), 0, count)
 
 
-def start_points(
-    system: System, key: PRNGKey, first: int, count: int
-) -> Float[np.ndarray, "count dof"]:
+def start_points(system: System, key: PRNGKey, first: int, count: int) -> Float[Array, "count dof"]:
     """Starting points of items `first … first + count - 1`, shape `(count, dof)`.
 
     Item `i` always gets the same point, whatever batch it comes in.
@@ -143,7 +141,7 @@ def start_points(
         np.asarray(_start_block(system, key, jnp.asarray(np.resize(b, _STARTS))))[: len(b)]
         for b in blocks
     ]
-    return np.concatenate([np.empty((0, system.space.dof)), *drawn])
+    return jnp.asarray(np.concatenate([np.empty((0, system.space.dof)), *drawn]))
 
 
 @eqx.filter_jit
