@@ -1,23 +1,31 @@
-"""Sampling: what a system does at a temperature, without assuming that its wells are harmonic.
+"""Sampling: exact weights, noisy weights, noisy energies and oracles."""
 
-A tour:
-
-- `parallel_tempering`: Metropolis walkers at many temperatures that exchange configurations, in
-  several independent replicas, for any energy that can be evaluated exactly; `TemperingSamples`
-  holds what they saw, and how well they mixed.
-- `Container`: keeps the particles of a cluster together, as superposition does by itself.
-
-```python
-samples = parallel_tempering(
-    system, np.geomspace(0.1, 0.4, 12), jax.random.key(0), constraint=Container(7, 2.5)
-)
-samples.energies.mean(axis=(0, 2))   # one mean for each temperature
-samples.exchange                     # acceptance of exchanges between neighbours
-```
-
-`thalweg.thermo.reweight` makes heat capacities with error bars of the samples.
-"""
-
+from ._chains import SampleProgress as SampleProgress
+from ._chains import sample as sample
 from ._container import Container as Container
+from ._diagnostics import BiasTest as BiasTest
+from ._diagnostics import StoredCheck as StoredCheck
+from ._diagnostics import bias_test as bias_test
+from ._diagnostics import pareto_k as pareto_k
+from ._diagnostics import split_rhat as split_rhat
+from ._samples import Flag as Flag
+from ._samples import Samples as Samples
+from ._support import AbstractSupport as AbstractSupport
+from ._support import Box as Box
+from ._targets import ExactWeight as ExactWeight
+from ._targets import NoisyEnergy as NoisyEnergy
+from ._targets import NoisyWeight as NoisyWeight
+from ._targets import Oracle as Oracle
+from ._targets import boltzmann as boltzmann
 from ._tempering import TemperingSamples as TemperingSamples
 from ._tempering import parallel_tempering as parallel_tempering
+from ._warmup import WarmUp as WarmUp
+from .kernels import AbstractKernel as AbstractKernel
+from .kernels import AbstractProposal as AbstractProposal
+from .kernels import AcceptIfPass as AcceptIfPass
+from .kernels import Info as Info
+from .kernels import Metropolis as Metropolis
+from .kernels import NormalMove as NormalMove
+from .kernels import RingMove as RingMove
+from .kernels import StoredWeight as StoredWeight
+from .kernels import UniformMove as UniformMove
