@@ -29,3 +29,16 @@ from .kernels import NormalMove as NormalMove
 from .kernels import RingMove as RingMove
 from .kernels import StoredWeight as StoredWeight
 from .kernels import UniformMove as UniformMove
+from .kernels import BallMove as BallMove
+from .kernels import Blackjax as Blackjax
+from .kernels import BlockWeight as BlockWeight
+from .kernels import Cloud as Cloud
+from .kernels import CorrelatedWeight as CorrelatedWeight
+from .kernels import DelayedAcceptance as DelayedAcceptance
+from .kernels import Exchange as Exchange
+from .kernels import Langevin as Langevin
+from .kernels import MinibatchBarker as MinibatchBarker
+from .kernels import Penalty as Penalty
+from .kernels import TwoCoin as TwoCoin
+from .kernels import Walk as Walk
+from .kernels import kernel_names as kernel_names

@@ -131,16 +131,16 @@ def sample(  # noqa: PLR0913 - all but one have defaults
     began = time.perf_counter()
     check_target(target)
     _check(chains=chains, steps=steps)
-    precision = jnp.dtype(dtype or (jnp.float64 if jax.config.read("jax_enable_x64") else "float32"))
+    precision = jnp.dtype(
+        dtype or (jnp.float64 if jax.config.read("jax_enable_x64") else "float32")
+    )
     root = jax.random.key(key) if isinstance(key, int) else key
     warm = max(400, steps // 4) if warmup is None else warmup
     if warm < 0:
         raise ArgumentError(f"warmup={warm} is negative")
     chosen, reason = _choose(kernel, target, jax.random.fold_in(root, 3), start)
     check_pair(chosen, target)
-    state, rounds = begin(
-        chosen, target, jax.random.fold_in(root, 0), start, chains, precision
-    )
+    state, rounds = begin(chosen, target, jax.random.fold_in(root, 0), start, chains, precision)
     plan = _plan(chosen, target, chains, steps, keep)
     facts = _facts(chosen, target, root, chains, plan, warm)
     run = _Run(chosen, target, observe, jax.random.fold_in(root, 2), plan, points)

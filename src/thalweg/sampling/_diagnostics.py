@@ -197,7 +197,9 @@ def compare_stored(stored: jax.Array, fresh: jax.Array, again: jax.Array) -> jax
     both = some & jnp.isfinite(again)
     shift = jnp.where(some, stored - fresh, 0.0)
     variance = jnp.where(both, (fresh - again) ** 2 / 2, 0.0)
-    return jnp.stack([balance, shift, variance, ratio, both.astype(ratio.dtype), some.astype(ratio.dtype)])
+    return jnp.stack(
+        [balance, shift, variance, ratio, both.astype(ratio.dtype), some.astype(ratio.dtype)]
+    )
 
 
 def summarise_check(sums: Float[np.ndarray, "six chains"], visits: int, calls: int) -> StoredCheck:

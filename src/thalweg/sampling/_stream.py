@@ -102,11 +102,11 @@ def _add(
     stored = kernel.log_weight(state)
     return Record(
         steps=steps,
-        accepted=record.accepted + info.accepted,
+        accepted=record.accepted + info.accepted.astype(jnp.int32),
         run=run,
         longest=jnp.maximum(record.longest, run),
         evaluations=record.evaluations + info.evaluations,
-        bad=record.bad + info.bad,
+        bad=record.bad + info.bad.astype(jnp.int32),
         mean=record.mean + part * (first - record.mean),
         square=record.square + part * (second - record.square),
         log_weight=record.log_weight + part * (stored - record.log_weight),
@@ -124,10 +124,10 @@ class Draws(eqx.Module):
         weights: Their weights.
     """
 
-    x: Float[Array, "kept dof chains"]
-    log_weight: Float[Array, "kept chains"]
-    points: Float[Array, "kept dof points chains"] | None
-    weights: Float[Array, "kept points chains"] | None
+    x: Float[Array, "*kept dof chains"]
+    log_weight: Float[Array, "*kept chains"]
+    points: Float[Array, "*kept dof points chains"] | None
+    weights: Float[Array, "*kept points chains"] | None
 
 
 @eqx.filter_jit

@@ -414,7 +414,9 @@ def _check_functions(name: str, form: str, *functions: Callable | None) -> None:
     given = [one for one in functions if one is not None]
     if not given or not all(callable(one) for one in given):
         got = ", ".join(type(one).__name__ for one in given) or "nothing"
-        raise ArgumentError(f"{name} got {got}, expected a function {form}", f"{name}(f, shape=(2,))")
+        raise ArgumentError(
+            f"{name} got {got}, expected a function {form}", f"{name}(f, shape=(2,))"
+        )
 
 
 def _shaped(value: Any, x: Chains, name: str) -> Values:

@@ -7,7 +7,7 @@ $$
 \Big\langle \sum_i \frac{(\Delta x_i)^2}{\mathrm{Var}\,x_i} \Big\rangle ,
 $$
 
-is taken (Pasarica & Gelman, Stat. Sinica 20, 343 (2010)), first on a coarse grid, then on a fine one.
+for what it costs is taken (Pasarica & Gelman, Stat. Sinica 20, 343 (2010)), first on a coarse grid, then on a fine one.
 Unlike a wanted acceptance it needs no knowledge of how much of the rejection is the noise's doing.
 Then the size is frozen: adaptation for ever would not keep the stationary law.
 """
@@ -34,6 +34,9 @@ _FINE = 8
 
 _PERIOD = 8
 """Steps for which a chain keeps a size before it tries the next one."""
+
+_STEP_COST = 0.2
+"""What a step costs besides its evaluations, in evaluations: those that skip some are not free."""
 
 _LEAST = 2 * _PERIOD * (_COARSE + _FINE)
 """Steps that a choice takes at least."""
@@ -75,7 +78,7 @@ def warm_up(
     if not choose:
         fixed = with_scale(kernel, 1.0 if kernel.scale is None else kernel.scale, x.dtype)
         if steps:
-            state, _, _, spent = _try(fixed, target, key, state, jnp.ones(1), steps, vary=False)
+            state, _, spent = _try(fixed, target, key, state, jnp.ones(1), steps, vary=False)
             total += np.asarray(spent, dtype=np.int64)
         return fixed, state, WarmUp(steps, int(total[0]), None, int(total[1]))
     grid = _first_grid(target, np.asarray(x))
@@ -83,17 +86,17 @@ def warm_up(
     for number, (count, size) in enumerate(((first // 2, 0), (first // 2, 1), (second, 2))):
         grid = grid if number < 2 else size_grid(best)
         stream = jax.random.fold_in(key, number)
-        state, jump, accepted, spent = _try(
+        state, gain, spent = _try(
             kernel, target, stream, state, jnp.asarray(grid, x.dtype), count, vary=True
         )
         total += np.asarray(spent, dtype=np.int64)
         if size:
-            best = _best(kernel, grid, np.asarray(jump), np.asarray(accepted))
+            best = float(grid[int(np.argmax(np.asarray(gain)))])
     frozen = with_scale(kernel, best, x.dtype)
     rest = max(0, steps - 2 * (first // 2) - second)
     if rest:
         stream = jax.random.fold_in(key, 3)
-        state, _, _, spent = _try(frozen, target, stream, state, jnp.ones(1), rest, vary=False)
+        state, _, spent = _try(frozen, target, stream, state, jnp.ones(1), rest, vary=False)
         total += np.asarray(spent, dtype=np.int64)
     return frozen, state, WarmUp(steps, int(total[0]), float(best), int(total[1]))
 
@@ -126,15 +129,6 @@ def _first_grid(target: Target, x: Float[np.ndarray, "dof chains"]) -> np.ndarra
     return length * 0.5 ** np.arange(_COARSE)
 
 
-def _best(
-    kernel: AbstractKernel, grid: np.ndarray, jump: np.ndarray, accepted: np.ndarray
-) -> float:
-    if kernel.least_acceptance is None:
-        return float(grid[int(np.argmax(jump))])
-    fine = accepted >= kernel.least_acceptance
-    return float(grid[fine].max() if fine.any() else grid.min())
-
-
 @eqx.filter_jit
 def _try(
     kernel: AbstractKernel,
@@ -145,13 +139,13 @@ def _try(
     steps: int,
     *,
     vary: bool,
-) -> tuple[Any, Float[Array, " sizes"], Float[Array, " sizes"], Int[Array, "two"]]:
-    """Steps at all sizes in turn: state, mean squared jump and acceptance at each size."""
+) -> tuple[Any, Float[Array, " sizes"], Int[Array, "two"]]:
+    """Steps at all sizes in turn: state, squared jump for its cost at each size, what was spent."""
     count, chains = len(grid), kernel.position(state).shape[1]
     lane = jnp.arange(chains)
 
     def one(carry: tuple, number: Array) -> tuple[tuple, None]:
-        state, jump, accepted, visits, spread, centre, spent = carry
+        state, jump, cost, spread, centre, spent = carry
         which = (lane + number // _PERIOD) % count
         used = with_scale(kernel, grid[which], grid.dtype) if vary else kernel
         before = kernel.position(state)
@@ -166,19 +160,19 @@ def _try(
         length = jnp.sum(move * move / jnp.maximum(spread, 1e-30)[:, None], axis=0)
         one_hot = (which[None, :] == jnp.arange(count)[:, None]).astype(grid.dtype)
         jump += one_hot @ length.astype(grid.dtype)
-        accepted += one_hot @ info.accepted.astype(grid.dtype)
-        visits += jnp.sum(one_hot, axis=1)
-        spent += jnp.stack([jnp.sum(info.evaluations), jnp.sum(info.bad)]).astype(spent.dtype)
-        return (state, jump, accepted, visits, spread, centre, spent), None
+        cost += one_hot @ (info.evaluations.astype(grid.dtype) + _STEP_COST)
+        spent += jnp.stack([jnp.sum(info.evaluations), jnp.sum(info.bad.astype(jnp.int32))]).astype(
+            spent.dtype
+        )
+        return (state, jump, cost, spread, centre, spent), None
 
     none = jnp.zeros(count, grid.dtype)
     x = kernel.position(state)
     spread = jnp.maximum(jnp.var(x, axis=1), 1e-30).astype(grid.dtype)
-    begin = (state, none, none, none, spread, jnp.mean(x, axis=1), jnp.zeros(2, _counter()))
+    begin = (state, none, none, spread, jnp.mean(x, axis=1), jnp.zeros(2, _counter()))
     end, _ = jax.lax.scan(one, begin, jnp.arange(steps))
-    state, jump, accepted, visits, _, _, spent = end
-    visits = jnp.maximum(visits, 1)
-    return state, jump / visits, accepted / visits, spent
+    state, jump, cost, _, _, spent = end
+    return state, jump / jnp.maximum(cost, _STEP_COST), spent
 
 
 def _counter() -> Any:

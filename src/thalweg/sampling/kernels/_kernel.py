@@ -103,7 +103,6 @@ class AbstractKernel(eqx.Module):
     exact: ClassVar[bool] = True
     stored: ClassVar[bool] = False
     recycles: ClassVar[bool] = False
-    least_acceptance: ClassVar[float | None] = None
 
     scale: eqx.AbstractVar[float | Array | None]
 

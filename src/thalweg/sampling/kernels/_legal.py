@@ -1,17 +1,37 @@
 """Which kernel is right for which target; the wrong pairing is refused with the right one's name."""
 
+from collections.abc import Callable
 from typing import Any
 
 from thalweg.core import ArgumentError
 
 from .._targets import ExactWeight, NoisyEnergy, NoisyWeight, Oracle, Target
+from ._blackjax import Blackjax
+from ._cloud import Cloud
+from ._correlated import BlockWeight, CorrelatedWeight
+from ._exchange import Exchange
 from ._kernel import AbstractKernel
 from ._metropolis import Metropolis
+from ._minibatch import MinibatchBarker
 from ._oracle import AcceptIfPass
+from ._penalty import Penalty
 from ._stored import StoredWeight
+from ._two_coin import TwoCoin
 
-_NAMES: dict[str, type[AbstractKernel]] = {
-    kernel.name: kernel for kernel in (Metropolis, StoredWeight, AcceptIfPass)
+_NAMES: dict[str, Callable[[], AbstractKernel]] = {
+    "metropolis": Metropolis,
+    "stored-weight": StoredWeight,
+    "correlated-weight": CorrelatedWeight,
+    "block-weight": BlockWeight,
+    "cloud": Cloud,
+    "penalty": Penalty,
+    "minibatch-barker": MinibatchBarker,
+    "accept-if-pass": AcceptIfPass,
+    "two-coin": TwoCoin,
+    "exchange": lambda: Exchange.geometric(6, 0.08),
+    "nuts": lambda: Blackjax("nuts"),
+    "hmc": lambda: Blackjax("hmc"),
+    "mala": lambda: Blackjax("mala"),
 }
 _ALIASES = {
     "pseudo-marginal": "stored-weight",
