@@ -1,5 +1,9 @@
 """Sampling: exact weights, noisy weights, noisy energies and oracles."""
 
+from ._advice import Advice as Advice
+from ._advice import advise as advise
+from ._advice import best_replicates as best_replicates
+from ._advice import noise_efficiency as noise_efficiency
 from ._chains import SampleProgress as SampleProgress
 from ._chains import sample as sample
 from ._container import Container as Container
@@ -23,12 +27,6 @@ from ._warmup import WarmUp as WarmUp
 from .kernels import AbstractKernel as AbstractKernel
 from .kernels import AbstractProposal as AbstractProposal
 from .kernels import AcceptIfPass as AcceptIfPass
-from .kernels import Info as Info
-from .kernels import Metropolis as Metropolis
-from .kernels import NormalMove as NormalMove
-from .kernels import RingMove as RingMove
-from .kernels import StoredWeight as StoredWeight
-from .kernels import UniformMove as UniformMove
 from .kernels import BallMove as BallMove
 from .kernels import Blackjax as Blackjax
 from .kernels import BlockWeight as BlockWeight
@@ -36,9 +34,16 @@ from .kernels import Cloud as Cloud
 from .kernels import CorrelatedWeight as CorrelatedWeight
 from .kernels import DelayedAcceptance as DelayedAcceptance
 from .kernels import Exchange as Exchange
+from .kernels import Info as Info
 from .kernels import Langevin as Langevin
+from .kernels import Metropolis as Metropolis
 from .kernels import MinibatchBarker as MinibatchBarker
+from .kernels import NormalMove as NormalMove
 from .kernels import Penalty as Penalty
+from .kernels import RingMove as RingMove
+from .kernels import StoredWeight as StoredWeight
+from .kernels import SupportMove as SupportMove
 from .kernels import TwoCoin as TwoCoin
+from .kernels import UniformMove as UniformMove
 from .kernels import Walk as Walk
 from .kernels import kernel_names as kernel_names

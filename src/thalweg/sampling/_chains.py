@@ -16,11 +16,12 @@ from numpy.typing import ArrayLike
 from thalweg.core import ArgumentError, PRNGKey
 
 from . import _checkpoint
+from ._advice import advise
 from ._diagnostics import StoredCheck, compare_stored, summarise_check
 from ._samples import Samples
 from ._starts import begin
 from ._stream import Draws, Record, advance, empty_record
-from ._targets import NoisyWeight, Oracle, Target, check_target
+from ._targets import NoisyEnergy, NoisyWeight, Oracle, Target, check_target
 from ._warmup import WarmUp, warm_up, with_scale
 from .kernels import AbstractKernel, check_pair, find_kernel
 
@@ -138,7 +139,7 @@ def sample(  # noqa: PLR0913 - all but one have defaults
     warm = max(400, steps // 4) if warmup is None else warmup
     if warm < 0:
         raise ArgumentError(f"warmup={warm} is negative")
-    chosen, reason = _choose(kernel, target, jax.random.fold_in(root, 3), start)
+    chosen, reason, pilot = _choose(kernel, target, jax.random.fold_in(root, 3), start)
     check_pair(chosen, target)
     state, rounds = begin(chosen, target, jax.random.fold_in(root, 0), start, chains, precision)
     plan = _plan(chosen, target, chains, steps, keep)
@@ -152,7 +153,7 @@ def sample(  # noqa: PLR0913 - all but one have defaults
             report(SampleProgress("warm-up", 0, plan.steps, math.nan, 0.0))
         frozen, state, story = warm_up(chosen, target, jax.random.fold_in(root, 1), state, warm)
         _refuse_bad(story.bad, "warm-up", state, frozen)
-        spent = story.evaluations + rounds * chains * chosen.averaged
+        spent = story.evaluations + pilot + rounds * chains * chosen.averaged
         run.start(frozen, state, dataclasses.replace(story, evaluations=spent))
     interrupted = run.drive(path, facts, checkpoint_every, report, began)
     return run.samples(reason, time.perf_counter() - began, interrupted=interrupted)
@@ -161,7 +162,7 @@ def sample(  # noqa: PLR0913 - all but one have defaults
 class _Run:
     """The mutable middle of a run."""
 
-    def __init__(  # noqa: PLR0913 - private
+    def __init__(
         self,
         kernel: AbstractKernel,
         target: Target,
@@ -341,10 +342,19 @@ def _check_block(
     return jnp.sum(jax.lax.map(once, jax.random.split(key, visits)), axis=0)
 
 
-def _choose(kernel: Any, target: Target, key: PRNGKey, start: ArrayLike | None) -> Any:
+def _choose(
+    kernel: Any, target: Target, key: PRNGKey, start: ArrayLike | None
+) -> tuple[AbstractKernel, str, int]:
+    """The kernel, why, and what it cost to know."""
     if not (isinstance(kernel, str) and kernel == "auto"):
-        return find_kernel(kernel), ""
-    raise ArgumentError("kernel='auto' is not there yet")
+        return find_kernel(kernel), "", 0
+    advice = advise(target, key, start=start)
+    if advice.refused:
+        raise ArgumentError(
+            f"target cannot be sampled reliably: {advice.refused}",
+            "bound the weights or make them less noisy; kernel=StoredWeight() runs it all the same",
+        )
+    return advice.kernel, advice.reason, advice.evaluations
 
 
 def _plan(
@@ -364,7 +374,7 @@ def _plan(
     return _Plan(thin, kept, block, fresh)
 
 
-def _facts(  # noqa: PLR0913 - private
+def _facts(
     kernel: AbstractKernel, target: Target, key: PRNGKey, chains: int, plan: _Plan, warm: int
 ) -> dict[str, Any]:
     """What must be the same for a checkpoint to be gone on from."""
@@ -376,13 +386,12 @@ def _facts(  # noqa: PLR0913 - private
         "steps": plan.steps,
         "thin": plan.thin,
         "warmup": warm,
-        "first_weights": _fingerprint(kernel, target, chains),
+        "first_weights": _fingerprint(target),
     }
 
 
-def _fingerprint(kernel: AbstractKernel, target: Target, chains: int) -> list[float]:
+def _fingerprint(target: Target) -> list[float]:
     """Weights at a few points with fixed noise: another function gives other numbers."""
-    del chains
     x = jnp.linspace(0.1, 0.9, 4 * target.domain.dof).reshape(target.domain.dof, 4)
     support = target.domain.support
     if support is not None:
@@ -392,9 +401,10 @@ def _fingerprint(kernel: AbstractKernel, target: Target, chains: int) -> list[fl
         value = target.draw(key, x)
     elif isinstance(target, Oracle):
         value = target.draw(key, x).astype(x.dtype)
+    elif isinstance(target, NoisyEnergy):
+        value = target.draw(key, x)[0]
     else:
-        drawn = target.values(x) if not hasattr(target, "kt") else target.draw(key, x)[0]
-        value = drawn
+        value = target.values(x)
     value = jnp.where(jnp.isfinite(value), value, 0.0)
     return [float(f"{v:.6g}") for v in np.asarray(value)]
 

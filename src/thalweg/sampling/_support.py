@@ -8,7 +8,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from thalweg.core import Array, ArgumentError, Bool, Float, Point, PRNGKey, Scalar
+from thalweg.core import ArgumentError, Array, Bool, Float, Point, PRNGKey, Scalar
 
 
 class AbstractSupport(eqx.Module):

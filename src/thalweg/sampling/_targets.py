@@ -208,7 +208,7 @@ class NoisyEnergy(AbstractNoisyEnergy):
     samples: int | None = eqx.field(static=True)
     kt: float
 
-    def __init__(  # noqa: PLR0913 - all but two have defaults
+    def __init__(
         self,
         function: Callable | None = None,
         shape: tuple[int, ...] = (),

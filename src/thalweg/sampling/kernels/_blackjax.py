@@ -14,9 +14,9 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from thalweg.core import Array, ArgumentError, Point, PRNGKey, Scalar
+from thalweg.core import ArgumentError, Array, Point, PRNGKey, Scalar
+from thalweg.sampling._targets import ExactWeight
 
-from .._targets import ExactWeight
 from ._kernel import AbstractKernel, Chains, Info, Values, info
 
 _ALGORITHMS = ("nuts", "hmc", "mala", "barker")

@@ -25,9 +25,9 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from thalweg.core import Array, ArgumentError, Float, PRNGKey
+from thalweg.core import ArgumentError, Array, Float, PRNGKey
+from thalweg.sampling._targets import NoisyWeight, Oracle
 
-from .._targets import NoisyWeight, Oracle
 from ._kernel import (
     AbstractKernel,
     AbstractProposal,

@@ -26,9 +26,9 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from thalweg.core import Array, ArgumentError, PRNGKey
+from thalweg.core import ArgumentError, Array, PRNGKey
+from thalweg.sampling._targets import ExactWeight, NoisyWeight, Oracle
 
-from .._targets import ExactWeight, NoisyWeight, Oracle
 from ._kernel import (
     AbstractKernel,
     AbstractProposal,

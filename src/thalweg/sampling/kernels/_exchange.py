@@ -20,9 +20,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from thalweg.core import Array, ArgumentError, Int, PRNGKey
+from thalweg.core import ArgumentError, Array, Int, PRNGKey
+from thalweg.sampling._targets import ExactWeight, NoisyWeight
 
-from .._targets import ExactWeight, NoisyWeight
 from ._kernel import (
     AbstractKernel,
     AbstractProposal,

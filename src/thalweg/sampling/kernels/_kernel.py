@@ -15,8 +15,8 @@ import jax
 import jax.numpy as jnp
 
 from thalweg.core import Array, Bool, Float, Int, PRNGKey
-
-from .._targets import ExactWeight, NoisyEnergy, NoisyWeight, Oracle, Target
+from thalweg.sampling._support import AbstractSupport
+from thalweg.sampling._targets import ExactWeight, NoisyEnergy, NoisyWeight, Oracle, Target
 
 Values = Float[Array, " chains"]
 Chains = Float[Array, "dof chains"]
@@ -65,6 +65,22 @@ class UniformMove(AbstractProposal):
     def __call__(self, key: PRNGKey, x: Chains, scale: Array) -> Chains:
         """`x + scale · U(-1, 1)`."""
         return x + scale * jax.random.uniform(key, x.shape, x.dtype, -1.0, 1.0)
+
+
+class SupportMove(AbstractProposal):
+    """A point drawn uniformly from the support, wherever the chain is.
+
+    Attributes:
+        support: The support.
+    """
+
+    tunable: ClassVar[bool] = False
+
+    support: AbstractSupport
+
+    def __call__(self, key: PRNGKey, x: Chains, scale: Array) -> Chains:
+        """New points that know nothing of the old ones."""
+        return self.support.uniform(key, *x.shape).astype(x.dtype)
 
 
 class RingMove(AbstractProposal):

@@ -17,9 +17,9 @@ from typing import ClassVar
 import jax
 import jax.numpy as jnp
 
-from thalweg.core import Array, ArgumentError, Point, PRNGKey, Scalar
+from thalweg.core import ArgumentError, Array, Point, PRNGKey, Scalar
+from thalweg.sampling._targets import NoisyEnergy
 
-from .._targets import NoisyEnergy
 from ._kernel import AbstractKernel, Chains, Info, Walk, info, select
 
 

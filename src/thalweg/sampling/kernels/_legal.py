@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from thalweg.core import ArgumentError
+from thalweg.sampling._targets import ExactWeight, NoisyEnergy, NoisyWeight, Oracle, Target
 
-from .._targets import ExactWeight, NoisyEnergy, NoisyWeight, Oracle, Target
 from ._blackjax import Blackjax
 from ._cloud import Cloud
 from ._correlated import BlockWeight, CorrelatedWeight

@@ -11,8 +11,8 @@ import equinox as eqx
 import jax
 
 from thalweg.core import Array, PRNGKey
+from thalweg.sampling._targets import ExactWeight
 
-from .._targets import ExactWeight
 from ._kernel import (
     AbstractKernel,
     AbstractProposal,

@@ -23,9 +23,9 @@ import numpy as np
 import scipy.optimize
 import scipy.special
 
-from thalweg.core import Array, ArgumentError, PRNGKey
+from thalweg.core import ArgumentError, Array, PRNGKey
+from thalweg.sampling._targets import NoisyEnergy
 
-from .._targets import NoisyEnergy
 from ._kernel import (
     AbstractKernel,
     AbstractProposal,

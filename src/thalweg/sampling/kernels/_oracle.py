@@ -19,8 +19,8 @@ import jax
 import jax.numpy as jnp
 
 from thalweg.core import Array, PRNGKey
+from thalweg.sampling._targets import Oracle
 
-from .._targets import Oracle
 from ._kernel import (
     AbstractKernel,
     AbstractProposal,

@@ -22,9 +22,9 @@ from typing import ClassVar
 import equinox as eqx
 import jax
 
-from thalweg.core import Array, ArgumentError, PRNGKey
+from thalweg.core import ArgumentError, Array, PRNGKey
+from thalweg.sampling._targets import NoisyWeight, Oracle
 
-from .._targets import NoisyWeight, Oracle
 from ._kernel import (
     AbstractKernel,
     AbstractProposal,
