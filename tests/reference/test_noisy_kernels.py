@@ -1,7 +1,8 @@
 """The stationary law of every kernel on rings whose states can be counted.
 
-Each test runs 512 chains of 3,000 steps after 300 discarded ones; frequencies are compared state by state with the exact law, in units of the standard error
-between chains. All |z| < 5: with the 26 states of three rings, a false alarm of 1.5e-5 a kernel.
+Each test runs 512 chains of 3,000 steps after 300 discarded ones; frequencies are compared state by
+state with the exact law, in units of the standard error between chains. All |z| < 5: with the 26
+states of three rings, a false alarm of 1.5e-5 a kernel.
 """
 
 import jax

@@ -1,12 +1,27 @@
 """Sampling: exact weights, noisy weights, noisy energies and oracles."""
 
+from ._adapters import Replicates as Replicates
+from ._adapters import basin_oracle as basin_oracle
+from ._adapters import committee_energy as committee_energy
+from ._adapters import committee_weight as committee_weight
+from ._adapters import host_weight as host_weight
+from ._adapters import inner_weight as inner_weight
+from ._adapters import minibatch_energy as minibatch_energy
 from ._advice import Advice as Advice
 from ._advice import advise as advise
 from ._advice import best_replicates as best_replicates
 from ._advice import noise_efficiency as noise_efficiency
 from ._chains import SampleProgress as SampleProgress
 from ._chains import sample as sample
+from ._checkpoint import write_whole as write_whole
 from ._container import Container as Container
+from ._demonstrations import DEMONSTRATIONS as DEMONSTRATIONS
+from ._demonstrations import Demonstration as Demonstration
+from ._demonstrations import double_well as double_well
+from ._demonstrations import gaussian_oracle as gaussian_oracle
+from ._demonstrations import skirt_moments as skirt_moments
+from ._demonstrations import skirt_oracle as skirt_oracle
+from ._demonstrations import transition_state as transition_state
 from ._diagnostics import BiasTest as BiasTest
 from ._diagnostics import StoredCheck as StoredCheck
 from ._diagnostics import bias_test as bias_test
@@ -21,6 +36,7 @@ from ._targets import NoisyEnergy as NoisyEnergy
 from ._targets import NoisyWeight as NoisyWeight
 from ._targets import Oracle as Oracle
 from ._targets import boltzmann as boltzmann
+from ._targets import check_target as check_target
 from ._tempering import TemperingSamples as TemperingSamples
 from ._tempering import parallel_tempering as parallel_tempering
 from ._warmup import WarmUp as WarmUp
@@ -41,6 +57,7 @@ from .kernels import MinibatchBarker as MinibatchBarker
 from .kernels import NormalMove as NormalMove
 from .kernels import Penalty as Penalty
 from .kernels import RingMove as RingMove
+from .kernels import StateMove as StateMove
 from .kernels import StoredWeight as StoredWeight
 from .kernels import SupportMove as SupportMove
 from .kernels import TwoCoin as TwoCoin

@@ -1,16 +1,16 @@
 r"""Which kernel, and how many draws to average: asked of a pilot, answered with a reason.
 
-A pilot lets a few chains forget their starts, then draws 8 times at each of 32 points. What decides is
-$s$, the standard deviation of $\ln\hat w$ at one point (for energies: of $\hat E/kT$):
+A pilot lets a few chains forget their starts, then draws 8 times at each of 32 points. What decides
+is $s$, the standard deviation of $\ln\hat w$ at one point (for energies: of $\hat E/kT$):
 
-- On a flat landscape stored weights accept $\mathrm{erfc}(s/2)$ of the moves: half at $s = 1$, a sixth
-  at $s = 2$. A chain that met a large weight by luck stays with it, so the loss of effective samples is
-  larger still.
-- If the noise of $\ln\hat w$ falls with work as $s^2 \propto 1/\mathrm{work}$ (longer inner runs, larger
-  batches, more particles), effective samples for the work are most at $s \approx 1.2$, a broad optimum
-  between 1 and 1.5.
-- Averaging $k$ *weights* is another matter: $s_k^2 = \ln(1 + (e^{s^2} - 1)/k)$ for lognormal noise falls
-  so slowly that one draw is nearly always best, unless a step has costs of its own.
+- On a flat landscape stored weights accept $\mathrm{erfc}(s/2)$ of the moves: half at $s = 1$, a
+  sixth at $s = 2$. A chain that met a large weight by luck stays with it, so the loss of effective
+  samples is larger still.
+- If the noise of $\ln\hat w$ falls with work as $s^2 \propto 1/\mathrm{work}$ (longer inner runs,
+  larger batches, more particles), effective samples for the work are most at $s \approx 1.2$, a
+  broad optimum between 1 and 1.5.
+- Averaging $k$ *weights* is another matter: $s_k^2 = \ln(1 + (e^{s^2} - 1)/k)$ for lognormal noise
+  falls so slowly that one draw is nearly always best, unless a step has costs of its own.
 - The penalty method is best at $s \approx 1.75$ for each energy.
 
 Sources: Doucet, Pitt, Deligiannidis & Kohn, Biometrika 102, 295 (2015); Sherlock, Thiery & Lee,
@@ -20,6 +20,7 @@ Biometrika 104, 727 (2017); Pitt, Silva, Giordani & Kohn, J. Econometrics 171, 1
 import dataclasses
 import importlib.util
 import math
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -142,10 +143,10 @@ class _Pilot:
 
 
 def advise(
-    target: Target,
+    target: Any,
     key: PRNGKey | int = 0,
     *,
-    start: ArrayLike | None = None,
+    start: ArrayLike | float | None = None,
     step_cost: float = 0.0,
 ) -> Advice:
     """Choose a kernel for a target by a pilot, and say why.
@@ -224,7 +225,7 @@ def best_replicates(s: float, step_cost: float = 0.0, most: int = 1_024) -> int:
 
 
 def _settle(
-    target: Target, key: PRNGKey, start: ArrayLike | None
+    target: Target, key: PRNGKey, start: ArrayLike | float | None
 ) -> tuple[Array, float | None, int]:
     """Points that a short chain reached, its move size and its price."""
     kernel = _plain(target)
@@ -321,7 +322,7 @@ def _for_energy(target: NoisyEnergy, pilot: _Pilot) -> Advice:
     else:
         # The estimated penalty is unbiased to three digits while σ²/n stays below 0.2.
         count = max(4, count, math.ceil(math.sqrt(2 * s * s / 0.2)))
-        how = f"its variance is estimated from {count} repeats: the penalty method with its correction"
+        how = f"its variance is estimated from {count} repeats: penalty method with correction"
     odd = ""
     if abs(skew) > 1.0:
         odd = (
@@ -329,7 +330,7 @@ def _for_energy(target: NoisyEnergy, pilot: _Pilot) -> Advice:
             "more draws"
         )
     reason = (
-        f"energies are unbiased with s = {s:.2f} kT, weights made of them would not be; {how}, with "
+        f"energies are unbiased with s = {s:.2f} kT, weights made of them are not; {how}, with "
         f"{count} draw{'s' if count > 1 else ''} averaged{odd}"
     )
     left = math.erfc(s / math.sqrt(count) / 2)

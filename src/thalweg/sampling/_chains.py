@@ -79,14 +79,14 @@ class _Plan:
 
 
 def sample(  # noqa: PLR0913 - all but one have defaults
-    target: Target,
-    kernel: AbstractKernel | str = "auto",
+    target: Any,
+    kernel: Any = "auto",
     *,
     chains: int = 1_000,
     steps: int = 4_000,
     warmup: int | None = None,
     key: PRNGKey | int = 0,
-    start: ArrayLike | None = None,
+    start: ArrayLike | float | None = None,
     observe: Callable | None = None,
     keep: int | None = None,
     points: bool = False,
@@ -343,7 +343,7 @@ def _check_block(
 
 
 def _choose(
-    kernel: Any, target: Target, key: PRNGKey, start: ArrayLike | None
+    kernel: Any, target: Target, key: PRNGKey, start: ArrayLike | float | None
 ) -> tuple[AbstractKernel, str, int]:
     """The kernel, why, and what it cost to know."""
     if not (isinstance(kernel, str) and kernel == "auto"):

@@ -190,7 +190,7 @@ class StoredCheck:
 
 
 def compare_stored(stored: jax.Array, fresh: jax.Array, again: jax.Array) -> jax.Array:
-    """Six numbers a chain, to be averaged: balance, shift, variance, ratio, both finite, positive."""
+    """Six numbers a chain: balance, shift, variance, ratio, both finite, positive."""
     ratio = jnp.exp(fresh - stored)
     balance = (fresh > stored).astype(stored.dtype) - jnp.where(fresh < stored, ratio, 0.0)
     some = jnp.isfinite(fresh)

@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     import xarray
 
 _RHAT = 1.01
+_RHAT_MANY = 1.05
+_MANY = 32
+"""R-hat is at least `sqrt(1 + 1/ess)` of half a chain; of many short chains the mean is good even
+where no single one is."""
+
 _NOISY = 1.7
 _STICKY = 5.0
 _FLOOR = 5.0
@@ -202,8 +207,8 @@ class Samples:
         """A few lines for people."""
         lines = [
             f"{self.chains} chains of {self.steps} steps, kernel {self.kernel.name}: {self.law}",
-            f"accepted {100 * self.acceptance:.1f} %, longest stick {self.longest_stick:.0f} steps, "
-            f"{int(self.evaluations.sum()):,} evaluations",
+            f"accepted {100 * self.acceptance:.1f} %, longest stick {self.longest_stick:.0f} "
+            f"steps, {int(self.evaluations.sum()):,} evaluations",
             self.summary().to_string(float_format=lambda value: f"{value:.4g}"),
         ]
         return "\n".join([*lines, *(f"{flag.name}: {flag.message}" for flag in self.flags)])
@@ -218,7 +223,7 @@ def _flags(samples: Samples) -> list[Flag]:
             Flag("approximate", f"{samples.kernel.name} samples the target only approximately")
         )
     worst = float(np.nanmax(samples.rhat, initial=0.0))
-    if worst > _RHAT:
+    if worst > (_RHAT if samples.chains < _MANY else _RHAT_MANY):
         found.append(
             Flag("rhat", f"R-hat is {worst:.3f}: chains disagree; run them longer, or temper")
         )

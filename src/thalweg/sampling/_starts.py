@@ -17,7 +17,9 @@ _ROUNDS = 500
 """Draws at a starting point before it is given up."""
 
 
-def starting_points(target: Target, key: PRNGKey, start: ArrayLike | None, chains: int) -> Any:
+def starting_points(
+    target: Target, key: PRNGKey, start: ArrayLike | float | None, chains: int
+) -> Any:
     """Points `(dof, chains)`, and whether they may be drawn again.
 
     Raises:
@@ -45,7 +47,7 @@ def begin(
     kernel: AbstractKernel,
     target: Target,
     key: PRNGKey,
-    start: ArrayLike | None,
+    start: ArrayLike | float | None,
     chains: int,
     dtype: Any,
 ) -> tuple[Any, int]:

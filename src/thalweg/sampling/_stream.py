@@ -6,6 +6,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from thalweg.core import Array, Float, Int, PRNGKey
 
@@ -124,10 +125,10 @@ class Draws(eqx.Module):
         weights: Their weights.
     """
 
-    x: Float[Array, "*kept dof chains"]
-    log_weight: Float[Array, "*kept chains"]
-    points: Float[Array, "*kept dof points chains"] | None
-    weights: Float[Array, "*kept points chains"] | None
+    x: Float[Array | np.ndarray, "*kept dof chains"]
+    log_weight: Float[Array | np.ndarray, "*kept chains"]
+    points: Float[Array | np.ndarray, "*kept dof points chains"] | None
+    weights: Float[Array | np.ndarray, "*kept points chains"] | None
 
 
 @eqx.filter_jit

@@ -6,7 +6,7 @@ The three differ in what is unbiased, and so in which law can be sampled:
 |---|---|---|
 | `ExactWeight` | $\ln w(x)$ | $w(x)$ |
 | `NoisyWeight` | $\ln \hat w$ with $\langle\hat w\rangle = w(x)$ | $w(x)$, the average weight |
-| `NoisyEnergy` | $\hat E$ with $\langle\hat E\rangle = E(x)$ | $e^{-E(x)/kT}$, weight at the average energy |
+| `NoisyEnergy` | $\hat E$ with $\langle\hat E\rangle = E(x)$ | $e^{-E(x)/kT}$: average energy |
 | `Oracle` | yes or no, yes with $p(x)$ | $p(x)$ |
 
 The average weight and the weight at the average energy are different functions of $x$ wherever the
@@ -164,11 +164,11 @@ class NoisyWeight(AbstractNoisyWeight):
     def __call__(self, key: PRNGKey, x: Point) -> Scalar:
         """Logarithm of one draw of the weight at one flat point."""
         if self.function is not None:
-            return jnp.asarray(self.function(key, x.reshape(self.domain.shape)))
+            return _scalar(self.function(key, x.reshape(self.domain.shape)))
         if self.replay_function is not None:
             assert self.noise_shape is not None
             u = jax.random.normal(key, self.noise_shape, x.dtype)
-            return jnp.asarray(self.replay_function(u, x.reshape(self.domain.shape)))
+            return _scalar(self.replay_function(u, x.reshape(self.domain.shape)))
         return self.draw(key, x[:, None])[0]
 
     def draw(self, key: PRNGKey, x: Chains) -> Values:
@@ -345,7 +345,7 @@ class Oracle(AbstractOracle):
         """One answer at one flat point."""
         if self.function is None:
             return self.draw(key, x[:, None])[0]
-        return jnp.asarray(self.function(key, x.reshape(self.domain.shape)))
+        return _scalar(self.function(key, x.reshape(self.domain.shape)))
 
     def draw(self, key: PRNGKey, x: Chains) -> Bool[Array, " chains"]:
         """Independent answers at the points of a block."""
@@ -417,6 +417,17 @@ def _check_functions(name: str, form: str, *functions: Callable | None) -> None:
         raise ArgumentError(
             f"{name} got {got}, expected a function {form}", f"{name}(f, shape=(2,))"
         )
+
+
+def _scalar(value: Any) -> Array:
+    """The user's value at one point, refused if it is not one number."""
+    value = jnp.asarray(value)
+    if value.shape != ():
+        raise ArgumentError(
+            f"function returned shape {value.shape} for one point, expected one number",
+            "sum over the terms; points have the shape= that was given",
+        )
+    return value
 
 
 def _shaped(value: Any, x: Chains, name: str) -> Values:

@@ -7,9 +7,9 @@ $$
 \Big\langle \sum_i \frac{(\Delta x_i)^2}{\mathrm{Var}\,x_i} \Big\rangle ,
 $$
 
-for what it costs is taken (Pasarica & Gelman, Stat. Sinica 20, 343 (2010)), first on a coarse grid, then on a fine one.
-Unlike a wanted acceptance it needs no knowledge of how much of the rejection is the noise's doing.
-Then the size is frozen: adaptation for ever would not keep the stationary law.
+for what it costs is taken (Pasarica & Gelman, Stat. Sinica 20, 343 (2010)), first on a coarse grid,
+then on a fine one. Unlike a wanted acceptance it needs no knowledge of how much of the rejection is
+the noise's doing. Then the size is frozen: adaptation for ever would not keep the stationary law.
 """
 
 import dataclasses

@@ -12,6 +12,7 @@ from ._kernel import AbstractProposal as AbstractProposal
 from ._kernel import Info as Info
 from ._kernel import NormalMove as NormalMove
 from ._kernel import RingMove as RingMove
+from ._kernel import StateMove as StateMove
 from ._kernel import SupportMove as SupportMove
 from ._kernel import UniformMove as UniformMove
 from ._kernel import Walk as Walk

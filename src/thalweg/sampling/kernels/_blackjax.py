@@ -1,11 +1,11 @@
 r"""Kernels of BlackJAX for exact weights: NUTS, HMC, MALA and others.
 
 They need the *gradient* of an exact log-weight. With a noisy one their trajectories are no longer
-reversible and the law is wrong, so noisy targets are refused. **Stationary law:** $w(x)/Z$ as BlackJAX
-promises it for each algorithm.
+reversible and the law is wrong, so noisy targets are refused. **Stationary law:** $w(x)/Z$ as
+BlackJAX promises it for each algorithm.
 
-Sources: Cabezas et al., BlackJAX, arXiv:2402.10797 (2024); Hoffman & Gelman, J. Mach. Learn. Res. 15,
-1593 (2014) (NUTS).
+Sources: Cabezas et al., BlackJAX, arXiv:2402.10797 (2024); Hoffman & Gelman, J. Mach. Learn. Res.
+15, 1593 (2014) (NUTS).
 """
 
 from typing import Any, ClassVar
@@ -63,7 +63,7 @@ class Blackjax(AbstractKernel):
         """Evaluate the starting points and their gradients."""
         if target.domain.support is not None:
             raise ArgumentError(
-                "kernel blackjax follows gradients, and this target ends at the walls of its support",
+                "kernel blackjax follows gradients, and this target ends at walls",
                 "use Metropolis, or a smooth prior instead of the support",
             )
         inner = jax.vmap(self._algorithm(target, x.shape[0], 1.0).init, in_axes=-1)(x)

@@ -1,18 +1,18 @@
 r"""The cloud: many trial points at once, scattered around a backbone.
 
 The backbone $x_B$ carries $k$ *drops* $x_i = x_B + \Delta_i$ with independent symmetric
-displacements, each with a drawn weight $\hat w_i$ (times its known prior). A step moves the backbone,
-draws all displacements and weights afresh, and accepts with $\min\{1, W'/W\}$, $W = \sum_i \hat w_i$,
-the old $W$ being stored. Averages are taken over drops with weights $\hat w_i/W$, in every step,
-accepted or not (waste recycling).
+displacements, each with a drawn weight $\hat w_i$ (times its known prior). A step moves the
+backbone, draws all displacements and weights afresh, and accepts with $\min\{1, W'/W\}$, $W =
+\sum_i \hat w_i$, the old $W$ being stored. Averages are taken over drops with weights $\hat w_i/W$,
+in every step, accepted or not (waste recycling).
 
 **Stationary law:** weighted drops, and a drop picked with probability $\hat w_i/W$, follow
 $\langle\hat w(x)\rangle/Z$ exactly. The backbone does not: its law is that one smeared out by the
 displacements, so it is never reported. The backbone must be free to go everywhere (unbounded or
 periodic): hard walls belong to the prior of the drops, which is how a `support` is treated here.
 
-A cloud does not lower the number of evaluations; it lowers the number of *rounds*, where $k$ answers
-take no longer than one.
+A cloud does not lower the number of evaluations; it lowers the number of *rounds*, where $k$
+answers take no longer than one.
 
 Source: Frenkel, Schrenk & Martiniani, PNAS 114, 6924 (2017), many-trial version; Frenkel, PNAS 101,
 17571 (2004) (waste recycling).

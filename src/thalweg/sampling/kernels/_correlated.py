@@ -1,17 +1,17 @@
 r"""Moves in the space of the random numbers: correlated and split pseudo-marginal.
 
 The target must be replayable: $\hat w(x, u)$ with $u$ standard normal. The noise is then a
-coordinate like any other and moves by small steps that keep its own law,
-$u' = \rho u + \sqrt{1 - \rho^2}\,\xi$ (Crank-Nicolson). Either both move at once (`split=False`), or
-the noise moves at a fixed point and then the point at a fixed noise (`split=True`), each accepted
-with $\min\{1, \hat w'/\hat w\}$.
+coordinate like any other and moves by small steps that keep its own law, $u' = \rho u + \sqrt{1 -
+\rho^2}\,\xi$ (Crank-Nicolson). Either both move at once (`split=False`), or the noise moves at a
+fixed point and then the point at a fixed noise (`split=True`), each accepted with $\min\{1, \hat
+w'/\hat w\}$.
 
 **Stationary law:** $m(u)\,\hat w(x, u)/Z$, hence $\langle\hat w(x)\rangle/Z$ in $x$, exactly, for
 every $\rho$. It pays where stored weights stick, at $s \ge 2$; below that independent noise mixes
 faster. Splitting is the better of the two.
 
-Sources: Deligiannidis, Doucet & Pitt, J. R. Stat. Soc. B 80, 839 (2018); Murray & Graham, AISTATS 51,
-911 (2016).
+Sources: Deligiannidis, Doucet & Pitt, J. R. Stat. Soc. B 80, 839 (2018); Murray & Graham, AISTATS
+51, 911 (2016).
 """
 
 from typing import ClassVar
@@ -135,11 +135,11 @@ class BlockState(eqx.Module):
 class BlockWeight(AbstractKernel):
     r"""Block pseudo-marginal: one of several keys is renewed in each step.
 
-    The weight is the mean of `blocks` draws, each made with a stored key. A step renews one key, chosen
-    at random, moves the point, and evaluates all draws there with their keys: noise of one step and
-    the next is correlated by about $1 - 1/G$, without any need for smoothness in the noise. It needs
-    `NoisyWeight(function=...)`, so that every chain has a key of its own, and pays where the weight at
-    one key varies smoothly with $x$.
+    The weight is the mean of `blocks` draws, each made with a stored key. A step renews one key,
+    chosen at random, moves the point, and evaluates all draws there with their keys: noise of one
+    step and the next is correlated by about $1 - 1/G$, without any need for smoothness in the
+    noise. It needs `NoisyWeight(function=...)`, so that every chain has a key of its own, and pays
+    where the weight at one key varies smoothly with $x$.
 
     **Stationary law:** $\langle\hat w(x)\rangle/Z$, exactly.
 
@@ -181,7 +181,7 @@ class BlockWeight(AbstractKernel):
         """Draw the keys of the starting points."""
         if target.function is None and target.replay_function is None:
             raise ArgumentError(
-                "kernel block-weight gives every chain a key of its own, and this noisy weight only "
+                "kernel block-weight gives every chain a key of its own, and this weight only "
                 "knows a block function",
                 "give NoisyWeight(function=...) as well",
             )

@@ -1,16 +1,16 @@
 r"""Delayed acceptance: a cheap surrogate sifts trial points before the costly weight is asked.
 
-A short Metropolis walk of `sub_steps` steps under the surrogate $\tilde w$ makes the trial point; it is
-accepted with
+A short Metropolis walk of `sub_steps` steps under the surrogate $\tilde w$ makes the trial point;
+it is accepted with
 
 $$
 \min\left\{1, \frac{\hat w(x')\,\tilde w(x)}{\hat w(x)\,\tilde w(x')}\right\},
 $$
 
-the stored weight of the current point being kept. If the walk ends where it began the costly weight is
-not asked at all. With one sub-step this is delayed acceptance; with several it is the surrogate
-transition method. **Stationary law:** $\langle\hat w(x)\rangle/Z$, exactly, whatever the surrogate: a
-bad one only costs acceptance, badly so where $\ln(\tilde w/w)$ is unbounded.
+the stored weight of the current point being kept. If the walk ends where it began the costly weight
+is not asked at all. With one sub-step this is delayed acceptance; with several it is the surrogate
+transition method. **Stationary law:** $\langle\hat w(x)\rangle/Z$, exactly, whatever the surrogate:
+a bad one only costs acceptance, badly so where $\ln(\tilde w/w)$ is unbounded.
 
 All lanes of a block are evaluated together in one program, so what is saved is *counted* calls (a
 laboratory's, a host function's), not time on the device; several sub-steps save both.

@@ -1,16 +1,16 @@
 r"""Replica exchange over temperature, for exact weights and for noisy ones that are stored.
 
-Replica $r$ samples, in the space of points and noise, $m(u)\,\hat w(x, u)^{\beta_r}$ by moves with fresh
-noise and stored weights; neighbours exchange point, noise and stored weight together with probability
-$\min\{1, (\hat w_i/\hat w_j)^{\beta_j - \beta_i}\}$, odd and even pairs in turn. No weight is drawn for an
-exchange; drawing one would break it.
+Replica $r$ samples, in the space of points and noise, $m(u)\,\hat w(x, u)^{\beta_r}$ by moves with
+fresh noise and stored weights; neighbours exchange point, noise and stored weight together with
+probability $\min\{1, (\hat w_i/\hat w_j)^{\beta_j - \beta_i}\}$, odd and even pairs in turn. No
+weight is drawn for an exchange; drawing one would break it.
 
-**Stationary law** at $\beta = 1$, the only replica reported: $\langle\hat w(x)\rangle/Z$, exactly. At
-$\beta < 1$ the marginal in $x$ is $\langle\hat w(x)^\beta\rangle$, which is *not* $\bar w(x)^\beta$: use it
-to travel, not to measure. A prior is not tempered.
+**Stationary law** at $\beta = 1$, the only replica reported: $\langle\hat w(x)\rangle/Z$, exactly.
+At $\beta < 1$ the marginal in $x$ is $\langle\hat w(x)^\beta\rangle$, which is *not* $\bar
+w(x)^\beta$: use it to travel, not to measure. A prior is not tempered.
 
-Sources: Swendsen & Wang, Phys. Rev. Lett. 57, 2607 (1986); Geyer, Computing Science and Statistics 23,
-156 (1991); Syed, Bouchard-Côté, Deligiannidis & Doucet, J. R. Stat. Soc. B 84, 321 (2022).
+Sources: Swendsen & Wang, Phys. Rev. Lett. 57, 2607 (1986); Geyer, Computing Science and Statistics
+23, 156 (1991); Syed, Bouchard-Côté, Deligiannidis & Doucet, J. R. Stat. Soc. B 84, 321 (2022).
 """
 
 from typing import ClassVar

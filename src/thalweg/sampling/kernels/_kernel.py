@@ -52,7 +52,7 @@ class AbstractProposal(eqx.Module):
 
 
 class NormalMove(AbstractProposal):
-    """All coordinates at once, by independent normal displacements of standard deviation `scale`."""
+    """All coordinates at once, by normal displacements of standard deviation `scale`."""
 
     def __call__(self, key: PRNGKey, x: Chains, scale: Array) -> Chains:
         """`x + scale · N(0, 1)`."""
@@ -100,6 +100,23 @@ class RingMove(AbstractProposal):
         """`x ± 1 … reach`, modulo `states`."""
         jump = jax.random.randint(key, x.shape, 0, 2 * self.reach)
         jump = jnp.where(jump < self.reach, jump - self.reach, jump - self.reach + 1)
+        return jnp.mod(x + jump.astype(x.dtype), float(self.states))
+
+
+class StateMove(AbstractProposal):
+    """Any other of the numbered states `0, 1, … states - 1`, each equally likely.
+
+    Attributes:
+        states: How many there are.
+    """
+
+    tunable: ClassVar[bool] = False
+
+    states: int = eqx.field(static=True)
+
+    def __call__(self, key: PRNGKey, x: Chains, scale: Array) -> Chains:
+        """Another state."""
+        jump = jax.random.randint(key, x.shape, 1, self.states)
         return jnp.mod(x + jump.astype(x.dtype), float(self.states))
 
 

@@ -4,10 +4,10 @@ $$
 x' = x - \tfrac{\epsilon^2}{2}\,\nabla\hat E(x)/kT + \epsilon\,\xi, \qquad \xi \sim N(0, 1),
 $$
 
-with the gradient of one noisy energy and no acceptance test. **Stationary law:** $e^{-E/kT}$ only as
-$\epsilon \to 0$; at a finite step the discretisation and the gradient's own noise, which acts as heat,
-bias it by $O(\epsilon^2)$. Its samples are flagged as approximate: use it to explore, and correct by
-`Penalty` or `StoredWeight` afterwards.
+with the gradient of one noisy energy and no acceptance test. **Stationary law:** $e^{-E/kT}$ only
+as $\epsilon \to 0$; at a finite step the discretisation and the gradient's own noise, which acts as
+heat, bias it by $O(\epsilon^2)$. Its samples are flagged as approximate: use it to explore, and
+correct by `Penalty` or `StoredWeight` afterwards.
 
 Source: Welling & Teh, ICML (2011).
 """
@@ -47,7 +47,7 @@ class Langevin(AbstractKernel):
             )
         if target.function is None:
             raise ArgumentError(
-                "kernel langevin differentiates the energy of one point, and this noisy energy only "
+                "kernel langevin differentiates the energy of one point, and this energy only "
                 "knows a block function",
                 "give NoisyEnergy(function=...)",
             )

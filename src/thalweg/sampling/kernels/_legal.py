@@ -1,4 +1,4 @@
-"""Which kernel is right for which target; the wrong pairing is refused with the right one's name."""
+"""Which kernel is right for which target; a wrong pair is refused with the right one's name."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,14 +1,14 @@
 r"""Barker's rule with the noise as part of the dice: for losses over minibatches.
 
-Barker's rule accepts when $\Delta + X > 0$ with $X$ logistic and $\Delta = E(x) - E(x')$ in units of
-$kT$. A noisy $\hat\Delta$ of variance $\sigma^2 < 1$ brings normal noise of its own; topped up to variance
-1 by a normal number, and joined by $X_c$ such that $N(0, 1) + X_c$ is logistic, it decides by itself. The
-law of $X_c$ comes from a constrained deconvolution on a grid, done once.
+Barker's rule accepts when $\Delta + X > 0$ with $X$ logistic and $\Delta = E(x) - E(x')$ in units
+of $kT$. A noisy $\hat\Delta$ of variance $\sigma^2 < 1$ brings normal noise of its own; topped up
+to variance 1 by a normal number, and joined by $X_c$ such that $N(0, 1) + X_c$ is logistic, it
+decides by itself. The law of $X_c$ comes from a constrained deconvolution on a grid, done once.
 
 **Stationary law:** $e^{-E(x)/kT}/Z$ **approximately**: the deconvolution is not exact (the largest
 error of the acceptance probability is below 0.005), the noise must be close to Gaussian, and where
-$\sigma \ge 1$ nothing is left to top up and the move is rejected, which spoils the law. One draw each of
-two energies a step, and no penalty to pay.
+$\sigma \ge 1$ nothing is left to top up and the move is rejected, which spoils the law. One draw
+each of two energies a step, and no penalty to pay.
 
 Source: Seita, Pan, Chen & Canny, UAI (2017), arXiv:1610.06848.
 """

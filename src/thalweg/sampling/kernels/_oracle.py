@@ -6,8 +6,8 @@ $p(x)/Z$, exactly, with one answer a step. For each answer spent nothing is bett
 a step; asking $k$ times and storing the count (`StoredWeight(replicates=k)`) pays where $k$ answers
 cost no more time than one.
 
-A chain that sits where $p$ is small stays there for about $1/p$ steps: its start must be a *measured*
-yes where $p$ is high.
+A chain that sits where $p$ is small stays there for about $1/p$ steps: its start must be a
+*measured* yes where $p$ is high.
 
 Source: Frenkel, Schrenk & Martiniani, PNAS 114, 6924 (2017), single-point version.
 """

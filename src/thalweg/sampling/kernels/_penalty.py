@@ -141,7 +141,7 @@ def log_unbiased_penalty(variance: Values, dof: int) -> Values:
 
 
 def _first_zero(dof: int) -> float:
-    """First positive `z` with `0F1(; dof/2; -z) = 0`: `(j/2)²`, j the first zero of J(dof/2 - 1)."""
+    """First `z > 0` with `0F1(; dof/2; -z) = 0`: `(j/2)²`, j the first zero of J(dof/2 - 1)."""
     order = dof / 2 - 1
     bessel = lambda x: scipy.special.jv(order, x)
     grid = np.linspace(1e-6, order + 2.5 * max(order, 1.0) ** (1 / 3) + 4.0, 400)

@@ -1,8 +1,8 @@
 r"""Stochastic-weight Monte Carlo with the kept draw, known to statisticians as pseudo-marginal.
 
 The random numbers $u$ behind a weight count as coordinates. In the space of $(x, u)$ the density
-$m(u)\,\hat w(x, u)/Z$ is an ordinary one; a trial point comes with fresh $u' \sim m$ and is accepted
-with
+$m(u)\,\hat w(x, u)/Z$ is an ordinary one; a trial point comes with fresh $u' \sim m$ and is
+accepted with
 
 $$
 \min\left\{1, \frac{\hat w(x', u')}{\hat w(x, u)}\right\},

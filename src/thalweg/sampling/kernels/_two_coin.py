@@ -1,14 +1,14 @@
 r"""The two-coin algorithm: Barker's rule by a Bernoulli factory, from yes/no answers alone.
 
-For a weight $w(x) = c(x)\,p(x)$ with $c$ known (the target's prior) and $p$ the oracle's: choose the
-trial point with probability $c'/(c + c')$, else the current one; ask the oracle there; a yes
+For a weight $w(x) = c(x)\,p(x)$ with $c$ known (the target's prior) and $p$ the oracle's: choose
+the trial point with probability $c'/(c + c')$, else the current one; ask the oracle there; a yes
 decides for that point, a no begins again. The trial point then wins with Barker's probability
 $w'/(w + w')$. **Stationary law:** $c(x)\,p(x)/Z$, exactly, with no memory and no sticking.
 
 The price is the number of answers: at stationarity, with symmetric moves, $\int c/\int c p$ a step
 on average, which is what rejection sampling pays for an *independent* draw. A move that is not
-decided after `rounds` rounds is rejected; that probability is symmetric in the two points, so the law
-stays exact (the portkey method does the same with a random limit).
+decided after `rounds` rounds is rejected; that probability is symmetric in the two points, so the
+law stays exact (the portkey method does the same with a random limit).
 
 Sources: Gonçalves, Łatuszyński & Roberts, Braz. J. Probab. Stat. 31, 732 (2017); Vats, Gonçalves,
 Łatuszyński & Roberts, Biometrika 109, 369 (2022).
