@@ -15,6 +15,18 @@ from thalweg import sampling as ts
 RINGS = (8, *(pytest.param(n, marks=pytest.mark.slow) for n in (2, 16)))
 
 
+def slow(*values):
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
+KERNELS = {
+    "pass": lambda ring: ts.AcceptIfPass(proposal=ring),
+    "count of 4": lambda ring: ts.StoredWeight(replicates=4, proposal=ring),
+    "two coins": lambda ring: ts.TwoCoin(proposal=ring),
+    "two coins, twice": lambda ring: ts.TwoCoin(proposal=ring, rounds=2),
+}
+
+
 def average_weights(states):
     """A rugged law with a factor of about 12 between its largest and smallest weight."""
     x = np.arange(states)
@@ -109,7 +121,7 @@ def test_stored_weight(states, noise):
 
 
 @pytest.mark.statistical
-@pytest.mark.parametrize("noise", ["lognormal", "zero"])
+@pytest.mark.parametrize("noise", ["zero", pytest.param("lognormal", marks=pytest.mark.slow)])
 def test_stored_weight_of_several_replicates(noise):
     kernel = ts.StoredWeight(replicates=3, proposal=ts.RingMove(8))
     found = agree(noisy(8, NOISE[noise]), kernel, 8)
@@ -118,8 +130,11 @@ def test_stored_weight_of_several_replicates(noise):
 
 
 @pytest.mark.statistical
+@pytest.mark.parametrize(
+    "kernel", ["pass", "two coins, twice", *map(slow, ("count of 4", "two coins"))]
+)
 @pytest.mark.parametrize("states", RINGS)
-def test_oracle_kernels(states):
+def test_oracle_kernels(states, kernel):
     weights = average_weights(states)
     p = jnp.asarray(0.9 * weights / weights.max())
 
@@ -128,13 +143,7 @@ def test_oracle_kernels(states):
 
     target = ts.Oracle(block=ask)
     ring = ts.RingMove(states)
-    for kernel in (
-        ts.AcceptIfPass(proposal=ring),
-        ts.StoredWeight(replicates=4, proposal=ring),
-        ts.TwoCoin(proposal=ring),
-        ts.TwoCoin(proposal=ring, rounds=2),
-    ):
-        agree(target, kernel, states)
+    agree(target, KERNELS[kernel](ring), states)
 
 
 @pytest.mark.statistical
@@ -149,7 +158,7 @@ def test_drops_of_a_cloud_follow_the_law_and_the_backbone_does_not(states):
 
 
 @pytest.mark.statistical
-@pytest.mark.parametrize("split", [False, True])
+@pytest.mark.parametrize("split", [True, slow(False)])
 @pytest.mark.parametrize("states", RINGS)
 def test_correlated_weight(states, split):
     weights = jnp.asarray(average_weights(states))
@@ -196,16 +205,16 @@ def test_penalty_of_estimated_variance():
 
 
 @pytest.mark.statistical
+@pytest.mark.parametrize("sub_steps", [1, slow(3)])
 @pytest.mark.parametrize("states", RINGS)
-def test_delayed_acceptance(states):
+def test_delayed_acceptance(states, sub_steps):
     weights = jnp.asarray(average_weights(states))
     target = noisy(states, NOISE["heteroscedastic"])
     rough = lambda x: 0.7 * jnp.log(weights[x.astype(int)])
-    for sub_steps in (1, 3):
-        kernel = ts.DelayedAcceptance(rough, sub_steps=sub_steps, proposal=ts.RingMove(states))
-        found = agree(target, kernel, states)
-        assert found.evaluations.sum() < 512 * 3_000
-        assert abs(found.check.z) < 5
+    kernel = ts.DelayedAcceptance(rough, sub_steps=sub_steps, proposal=ts.RingMove(states))
+    found = agree(target, kernel, states)
+    assert found.evaluations.sum() < 512 * 3_000
+    assert abs(found.check.z) < 5
 
 
 @pytest.mark.statistical

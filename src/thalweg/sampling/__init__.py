@@ -1,4 +1,31 @@
-"""Sampling: exact weights, noisy weights, noisy energies and oracles."""
+"""Sampling: what a system does at a temperature, and anything whose weight is only known noisily.
+
+A tour:
+
+- Targets: `ExactWeight`, `NoisyWeight`, `NoisyEnergy`, `Oracle` wrap a function of a random key and
+  a point. The type says what is unbiased, and so what is sampled: an average *weight* is not the
+  weight at an average *energy*. Adapters make them of minibatches (`minibatch_energy`), committees
+  (`committee_energy`, `committee_weight`), stochastic descents (`basin_oracle`), inner runs
+  (`inner_weight`), host functions (`host_weight`) and tables of repeats (`Replicates`).
+- `sample` runs a thousand chains in one compiled loop and returns `Samples`: draws, error bars from
+  the scatter between chains, effective samples for each evaluation, and `flags` where they should
+  not be trusted. `advise` chooses the kernel, and says why.
+- Kernels, legal for one kind of target each, exact unless they say otherwise: `Metropolis`,
+  `Blackjax`; `StoredWeight` (stochastic-weight Monte Carlo, pseudo-marginal), `Cloud`,
+  `CorrelatedWeight`, `BlockWeight`, `DelayedAcceptance`, `Exchange`,
+  `ParameterExchange`; `Penalty`; `AcceptIfPass`,
+  `TwoCoin`; and, approximate, `MinibatchBarker`, `Langevin`.
+- `bias_test` compares chains with an enumerated law; `double_well`, `skirt_oracle` and others are
+  targets with known answers.
+- `parallel_tempering`: many temperatures of an exact energy, for `thalweg.thermo.reweight`;
+  `Container` keeps the particles of a cluster together.
+
+```python
+noisy = NoisyWeight(lambda key, x: -x**4 + jax.random.normal(key))   # log of the weight
+samples = sample(noisy, chains=1000, steps=4000)                     # kernel="auto"
+print(samples)
+```
+"""
 
 from ._adapters import Replicates as Replicates
 from ._adapters import basin_oracle as basin_oracle
@@ -21,6 +48,7 @@ from ._demonstrations import double_well as double_well
 from ._demonstrations import gaussian_oracle as gaussian_oracle
 from ._demonstrations import skirt_moments as skirt_moments
 from ._demonstrations import skirt_oracle as skirt_oracle
+from ._demonstrations import transition_family as transition_family
 from ._demonstrations import transition_state as transition_state
 from ._diagnostics import BiasTest as BiasTest
 from ._diagnostics import StoredCheck as StoredCheck
@@ -55,6 +83,7 @@ from .kernels import Langevin as Langevin
 from .kernels import Metropolis as Metropolis
 from .kernels import MinibatchBarker as MinibatchBarker
 from .kernels import NormalMove as NormalMove
+from .kernels import ParameterExchange as ParameterExchange
 from .kernels import Penalty as Penalty
 from .kernels import RingMove as RingMove
 from .kernels import StateMove as StateMove

