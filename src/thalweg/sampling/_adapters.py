@@ -224,12 +224,12 @@ def host_weight(
         prior: Exact log-density of a point.
     """
 
-    def visit(seeds: np.ndarray, x: np.ndarray) -> np.ndarray:
+    def visit(seeds: Any, x: Any) -> np.ndarray:
         points = np.moveaxis(np.asarray(x), -1, 0)
         pairs = zip(np.asarray(seeds), points, strict=True)
         values = [float(function(int(seed), one.reshape(shape))) for seed, one in pairs]
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.log(np.array(values)).astype(x.dtype)
+            return np.log(np.array(values)).astype(np.asarray(x).dtype)
 
     def block(key: PRNGKey, x: Chains) -> Float[Array, " chains"]:
         seeds = jax.random.randint(key, x.shape[1:], 0, 2**31 - 1, jnp.int32)

@@ -27,7 +27,6 @@ import jax
 import numpy as np
 import scipy.special
 import scipy.stats
-from numpy.typing import ArrayLike
 
 from thalweg.core import ArgumentError, Array, Float, PRNGKey
 
@@ -58,6 +57,7 @@ _POINTS = 32
 _REPEATS = 8
 _SETTLE = 700
 _HEAVY = 0.7
+_LOOK = 0.45
 _STICKS = 1.7
 _REPLAY = 2.0
 _FEW = 0.05
@@ -146,8 +146,8 @@ def advise(
     target: Any,
     key: PRNGKey | int = 0,
     *,
-    start: ArrayLike | float | None = None,
-    step_cost: float = 0.0,
+    start: Any = None,
+    step_cost: float | int = 0.0,
 ) -> Advice:
     """Choose a kernel for a target by a pilot, and say why.
 
@@ -211,7 +211,7 @@ def averaged_noise(s: float, replicates: int) -> float:
     return math.sqrt(math.log1p(math.expm1(min(s * s, 600.0)) / replicates))
 
 
-def best_replicates(s: float, step_cost: float = 0.0, most: int = 1_024) -> int:
+def best_replicates(s: float, step_cost: float | int = 0.0, most: int = 1_024) -> int:
     """How many weights to average for most effective samples for the cost.
 
     Args:
@@ -224,9 +224,7 @@ def best_replicates(s: float, step_cost: float = 0.0, most: int = 1_024) -> int:
     return counts[int(np.argmax(gain))]
 
 
-def _settle(
-    target: Target, key: PRNGKey, start: ArrayLike | float | None
-) -> tuple[Array, float | None, int]:
+def _settle(target: Target, key: PRNGKey, start: Any) -> tuple[Array, float | None, int]:
     """Points that a short chain reached, its move size and its price."""
     kernel = _plain(target)
     one = None if start is None else np.asarray(start, dtype=float).reshape(-1)[: target.domain.dof]
@@ -348,7 +346,7 @@ def _for_energy(target: NoisyEnergy, pilot: _Pilot) -> Advice:
 
 
 def _for_weight(
-    target: NoisyWeight, key: PRNGKey, settled: tuple, pilot: _Pilot, step_cost: float
+    target: NoisyWeight, key: PRNGKey, settled: tuple, pilot: _Pilot, step_cost: float | int
 ) -> Advice:
     s, tail, calls = pilot.noise(), pilot.tail(), pilot.calls
     zero = float(np.mean(~np.isfinite(pilot.values)))
@@ -356,7 +354,7 @@ def _for_weight(
     scores = pilot.scores()
     skew = float(scipy.stats.skew(scores)) if len(scores) > 8 else 0.0
     refused = ""
-    if tail > _HEAVY:
+    if tail > _LOOK:
         # Lognormal weights look like that as well when s is large; their logarithms tell.
         larger = _pilot(target, key, settled, 128)
         scores, tail, s = larger.scores(), larger.tail(), larger.noise()

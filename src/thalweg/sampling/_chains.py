@@ -11,7 +11,6 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from numpy.typing import ArrayLike
 
 from thalweg.core import ArgumentError, PRNGKey
 
@@ -86,7 +85,7 @@ def sample(  # noqa: PLR0913 - all but one have defaults
     steps: int = 4_000,
     warmup: int | None = None,
     key: PRNGKey | int = 0,
-    start: ArrayLike | float | None = None,
+    start: Any = None,
     observe: Callable | None = None,
     keep: int | None = None,
     points: bool = False,
@@ -343,7 +342,7 @@ def _check_block(
 
 
 def _choose(
-    kernel: Any, target: Target, key: PRNGKey, start: ArrayLike | float | None
+    kernel: Any, target: Target, key: PRNGKey, start: Any
 ) -> tuple[AbstractKernel, str, int]:
     """The kernel, why, and what it cost to know."""
     if not (isinstance(kernel, str) and kernel == "auto"):

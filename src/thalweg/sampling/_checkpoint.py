@@ -62,7 +62,7 @@ def load(path: Path, facts: dict[str, Any], tree: Any) -> tuple[dict[str, Any], 
         StoreMismatchError: if it belongs to another run.
     """
     try:
-        with np.load(path) as file:
+        with path.open("rb") as raw, np.load(raw) as file:
             arrays = {name: file[name] for name in file.files}
         header = json.loads(str(arrays.pop("header")))
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:

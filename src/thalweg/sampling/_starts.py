@@ -6,7 +6,6 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from numpy.typing import ArrayLike
 
 from thalweg.core import ArgumentError, PRNGKey
 
@@ -17,9 +16,7 @@ _ROUNDS = 500
 """Draws at a starting point before it is given up."""
 
 
-def starting_points(
-    target: Target, key: PRNGKey, start: ArrayLike | float | None, chains: int
-) -> Any:
+def starting_points(target: Target, key: PRNGKey, start: Any, chains: int) -> Any:
     """Points `(dof, chains)`, and whether they may be drawn again.
 
     Raises:
@@ -47,7 +44,7 @@ def begin(
     kernel: AbstractKernel,
     target: Target,
     key: PRNGKey,
-    start: ArrayLike | float | None,
+    start: Any,
     chains: int,
     dtype: Any,
 ) -> tuple[Any, int]:
