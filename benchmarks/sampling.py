@@ -1,6 +1,7 @@
 """Monte Carlo steps per CPU-second: a thousand chains in a one-dimensional double well, float32.
 
-Everything runs in this process, in turns. Thalweg's figures include its diagnostics, its kept draws
+Everything runs in this process, in turns; the best of nine turns counts, since a busy neighbour
+only ever slows. Thalweg's figures include its diagnostics, its kept draws
 and its self-checks; BlackJAX's random walk has an exact weight and keeps nothing but the chain's
 state; the Python loop is one chain with a weight from a callback. Compilation is not counted.
 """
@@ -13,7 +14,8 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-from _report import Report, median, ratio
+import numpy as np
+from _report import Report, ratio
 
 from thalweg import sampling as ts
 
@@ -23,26 +25,28 @@ CHAINS = 1_000
 def run(*, quick: bool) -> Report:
     """All ways, in turns."""
     report = Report("sampling", "Steps per CPU-second, a thousand chains, one dimension, float32")
-    steps = 2_000 if quick else 20_000
+    steps = 2_000 if quick else 10_000
     ways = dict(_ours(steps))
     if importlib.util.find_spec("blackjax") is None:
         report.notes.append("BlackJAX is not installed")
     else:
         ways["BlackJAX random walk, exact"] = (1, _blackjax(steps))
-    ways["Python loop, one chain, noisy"] = (1, _python(steps))
+    ways["Python loop over NumPy numbers"] = (1, _numpy(steps))
+    ways["Python loop, standard library"] = (1, _python(steps))
     for _, work in ways.values():
         work()  # compiles
     taken: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(1 if quick else 5):
+    for _ in range(1 if quick else 9):
         for name, (_, work) in ways.items():
             began = time.process_time()
             done = work()
             taken[name].append(done / (time.process_time() - began))
-    peer = median(taken.get("BlackJAX random walk, exact", []))
-    loop = median(taken["Python loop, one chain, noisy"])
-    base = median(taken["Thalweg, Metropolis, exact"])
-    for name, rates in taken.items():
-        calls, rate = ways[name][0], median(rates) or 0.0
+    best = {name: max(rates) for name, rates in taken.items()}
+    peer = best.get("BlackJAX random walk, exact")
+    loop = best["Python loop over NumPy numbers"]
+    base = best["Thalweg, Metropolis, exact"]
+    for name, rate in best.items():
+        calls = ways[name][0]
         report.add(
             code=name,
             **{
@@ -108,6 +112,30 @@ def _blackjax(steps: int) -> Callable[[], int]:
     def work() -> int:
         jax.block_until_ready(chains(jax.random.key(0)))
         return steps * CHAINS
+
+    return work
+
+
+def _numpy(steps: int) -> Callable[[], int]:
+    """What a user's own script looks like: one chain, NumPy numbers, the weight a callback."""
+
+    def log_weight(x, generator):
+        return generator.normal() - 0.5 - _energy(x)
+
+    def work() -> int:
+        generator = np.random.default_rng(0)  # noqa: TID251 - a user's own loop
+        x = np.array(-1.0)
+        total = square = np.zeros(())
+        accepted, trace = 0, []
+        stored = log_weight(x, generator)
+        for _ in range(2 * steps):
+            trial = x + generator.normal()
+            new = log_weight(trial, generator)
+            if np.log(generator.uniform()) < new - stored:
+                x, stored, accepted = trial, new, accepted + 1
+            total, square = total + x, square + x * x
+            trace.append(x)
+        return 2 * steps
 
     return work
 
