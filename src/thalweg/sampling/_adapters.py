@@ -280,7 +280,7 @@ class Replicates:
                 f"data has no column {', '.join(missing) or 'besides the value'}",
                 f"it has {', '.join(map(str, table.columns))}",
             )
-        measured = pd.to_numeric(table[value], errors="coerce").to_numpy(float)
+        measured = np.asarray(pd.to_numeric(table[value], errors="coerce"), dtype=float)
         if not np.isfinite(measured).all() or (measured < 0).any():
             row = int(np.flatnonzero(~(np.isfinite(measured) & (measured >= 0)))[0])
             raise ArgumentError(

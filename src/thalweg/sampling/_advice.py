@@ -269,7 +269,7 @@ def _for_exact(target: ExactWeight) -> Advice:
     elif importlib.util.find_spec("blackjax") is None:
         reason = "the weight is exact: Metropolis (with BlackJAX installed: NUTS)"
     else:
-        kernel = Blackjax("nuts")
+        kernel = Blackjax(algorithm="nuts")
         reason = (
             f"the weight is exact and has {dof} coordinates: gradients pay, so NUTS of BlackJAX"
         )

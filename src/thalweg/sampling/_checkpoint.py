@@ -28,7 +28,8 @@ def save(path: Path, facts: dict[str, Any], tree: Any, parts: list[Any]) -> None
         arrays[f"part{i}"] = np.concatenate([np.asarray(one) for one in column])
     header = json.dumps({"version": _VERSION, **facts}, sort_keys=True)
     content = io.BytesIO()
-    np.savez(content, header=np.array(header), **arrays)
+    arrays["header"] = np.array(header)
+    np.savez(content, **arrays)  # pyright: ignore[reportArgumentType]
     write_whole(path, content.getvalue())
 
 

@@ -82,6 +82,7 @@ def warm_up(
             total += np.asarray(spent, dtype=np.int64)
         return fixed, state, WarmUp(steps, int(total[0]), None, int(total[1]))
     grid = _first_grid(target, np.asarray(x))
+    best = float(grid[0])
     first, second = _whole(steps * 2 // 5, _COARSE), _whole(steps * 3 // 10, _FINE)
     for number, (count, size) in enumerate(((first // 2, 0), (first // 2, 1), (second, 2))):
         grid = grid if number < 2 else size_grid(best)

@@ -97,7 +97,7 @@ class Exchange(AbstractKernel):
         if replicas < 2 or not 0 < least < 1:
             raise ArgumentError(f"replicas={replicas}, least={least}: at least 2, and below 1")
         betas = tuple(float(b) for b in np.geomspace(1.0, least, replicas))
-        return cls((1.0, *betas[1:]), scale=scale, every=every)
+        return cls(betas=(1.0, *betas[1:]), scale=scale, every=every)
 
     @property
     def tunable(self) -> bool:

@@ -29,9 +29,9 @@ _NAMES: dict[str, Callable[[], AbstractKernel]] = {
     "accept-if-pass": AcceptIfPass,
     "two-coin": TwoCoin,
     "exchange": lambda: Exchange.geometric(6, 0.08),
-    "nuts": lambda: Blackjax("nuts"),
-    "hmc": lambda: Blackjax("hmc"),
-    "mala": lambda: Blackjax("mala"),
+    "nuts": lambda: Blackjax(algorithm="nuts"),
+    "hmc": lambda: Blackjax(algorithm="hmc"),
+    "mala": lambda: Blackjax(algorithm="mala"),
 }
 _ALIASES = {
     "pseudo-marginal": "stored-weight",

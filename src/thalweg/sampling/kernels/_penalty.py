@@ -20,7 +20,7 @@ law is then **approximate**: nearly exact while $\sigma^2/n$ stays below about 0
 Source: Ceperley & Dewing, J. Chem. Phys. 110, 9812 (1999).
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -147,4 +147,5 @@ def _first_zero(dof: int) -> float:
     grid = np.linspace(1e-6, order + 2.5 * max(order, 1.0) ** (1 / 3) + 4.0, 400)
     sign = bessel(grid) > 0
     at = int(np.flatnonzero(sign[:-1] & ~sign[1:])[0])
-    return float(scipy.optimize.brentq(bessel, grid[at], grid[at + 1]) / 2) ** 2
+    root: Any = scipy.optimize.brentq(bessel, grid[at], grid[at + 1])
+    return float(root / 2) ** 2
