@@ -14,6 +14,7 @@ BENCHMARKS = {
     "global_minimum": "time to the global minimum of LJ38",
     "small_landscapes": "time to the complete landscapes of LJ7 and LJ8",
     "kinetics": "mean first-passage times on networks of up to 10,000 states",
+    "sampling": "Monte Carlo steps of a thousand chains per CPU-second",
     "saddles": "certified transition states of LJ13 per CPU-minute",
 }
 

@@ -70,7 +70,14 @@ if TYPE_CHECKING:
     from .landscape import network_statistics as network_statistics
     from .landscape import pathway as pathway
     from .sampling import Campaign as Campaign
+    from .sampling import ExactWeight as ExactWeight
+    from .sampling import NoisyEnergy as NoisyEnergy
+    from .sampling import NoisyWeight as NoisyWeight
+    from .sampling import Oracle as Oracle
+    from .sampling import Samples as Samples
+    from .sampling import advise as advise
     from .sampling import parallel_tempering as parallel_tempering
+    from .sampling import sample as sample
     from .search import FIRE as FIRE
     from .search import LBFGS as LBFGS
     from .search import Band as Band
@@ -104,7 +111,10 @@ _HOMES = {
         "DisconnectivityTree Landscape Minimum Pathway TransitionNetwork TransitionState "
         "disconnectivity_tree estimate_completeness network_statistics pathway"
     ),
-    "sampling": "Campaign parallel_tempering",
+    "sampling": (
+        "Campaign ExactWeight NoisyEnergy NoisyWeight Oracle Samples advise parallel_tempering "
+        "sample"
+    ),
     "search": (
         "FIRE LBFGS Band BasinHopping Dimer EigenvectorFollowing certify_many climb quench "
         "quench_many"

@@ -1,0 +1,174 @@
+r"""Targets with known answers, to try kernels on.
+
+- `double_well`: $U(x) = 4(x^2 - 1)^2 + x/2$ in units of $kT$, seen through noise of a chosen law;
+  $P(x > 0) = 0.28243$, $\langle x\rangle = -0.42922$.
+- `gaussian_oracle`: yes with $p(x) = e^{-r^2/2}$; $\langle r^2\rangle = n$.
+- `skirt_oracle`: yes within a radius $R$, with $e^{-(r - R)/\lambda}$ outside, as of a basin of
+  attraction whose rim is fuzzy.
+- `transition_state`: yes if a particle that starts at $x$ with a random kinetic energy crosses a
+  barrier; $\langle x^2\rangle = 0.06324$.
+
+Source: Frenkel, Schrenk & Martiniani, PNAS 114, 6924 (2017), for the last two.
+"""
+
+import dataclasses
+import math
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+import scipy.integrate
+
+from thalweg.core import ArgumentError, Array, PRNGKey
+
+from ._support import Box
+from ._targets import ExactWeight, NoisyEnergy, NoisyWeight, Oracle
+
+Noise = Literal["none", "lognormal", "gamma", "zero", "energy", "energy-unknown"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Demonstration:
+    """A target and where a chain may begin.
+
+    Attributes:
+        target: What to sample.
+        start: A point with a large weight.
+        summary: What it is, in a line.
+    """
+
+    target: ExactWeight | NoisyWeight | NoisyEnergy | Oracle
+    start: tuple[float, ...]
+    summary: str
+
+
+def well_energy(x: Array) -> Array:
+    """Energy of the tilted double well, in units of kT."""
+    return 4 * (x * x - 1) ** 2 + 0.5 * x
+
+
+def double_well(noise: Noise = "lognormal", amplitude: float = 1.0) -> Demonstration:
+    """The tilted double well, seen through noise.
+
+    Args:
+        noise: `none` (an exact weight); `lognormal`, `gamma` or `zero` (a noisy weight: standard
+            deviation of the log-weight, shape of the gamma law, share of weights that are *not*
+            zero); `energy`, `energy-unknown` (a noisy energy of that standard deviation, known or
+            not).
+        amplitude: Size of the noise.
+
+    Raises:
+        ArgumentError: if there is no such noise, or its amplitude is out of range.
+    """
+    if not (math.isfinite(amplitude) and amplitude > 0) or (noise == "zero" and amplitude > 1):
+        raise ArgumentError(f"amplitude={amplitude} is out of range for noise {noise!r}")
+    a = amplitude
+
+    def factor(key: PRNGKey, x: Array) -> Array:
+        shape, dtype = x.shape[1:], x.dtype
+        if noise == "lognormal":
+            return a * jax.random.normal(key, shape, dtype) - a * a / 2
+        if noise == "gamma":
+            return jnp.log(jax.random.gamma(key, a, shape, dtype) / a)
+        return jnp.where(jax.random.uniform(key, shape, dtype) < a, -math.log(a), -jnp.inf)
+
+    def weight(key: PRNGKey, x: Array) -> Array:
+        return factor(key, x) - well_energy(x[0])
+
+    def energy(key: PRNGKey, x: Array) -> Array:
+        return well_energy(x[0]) + a * jax.random.normal(key, x.shape[1:], x.dtype)
+
+    if noise == "none":
+        target = ExactWeight(block=lambda x: -well_energy(x[0]))
+    elif noise in {"lognormal", "gamma", "zero"}:
+        target = NoisyWeight(block=weight)
+    elif noise in {"energy", "energy-unknown"}:
+        target = NoisyEnergy(block=energy, variance=a * a if noise == "energy" else None)
+    else:
+        raise ArgumentError(
+            f"noise={noise!r} is unknown",
+            "known: none, lognormal, gamma, zero, energy, energy-unknown",
+        )
+    return Demonstration(target, (-1.0,), f"tilted double well, noise {noise}")
+
+
+def gaussian_oracle(dof: int = 2, box: float | None = None) -> Demonstration:
+    """An oracle that says yes with probability `exp(-r²/2)`; `box` makes it periodic in ± box."""
+
+    def ask(key: PRNGKey, x: Array) -> Array:
+        u = jax.random.uniform(key, x.shape[1:], x.dtype)
+        return u < jnp.exp(-jnp.sum(x * x, axis=0) / 2)
+
+    support = None if box is None else Box(-box, box, periodic=True)
+    target = Oracle(block=ask, shape=(dof,), support=support)
+    return Demonstration(target, (0.0,) * dof, f"Gaussian oracle in {dof} dimensions")
+
+
+def skirt_oracle(dof: int = 2, radius: float = 1.0, width: float = 0.2) -> Demonstration:
+    """An oracle whose yes fades beyond a radius as `exp(-(r - radius)/width)`."""
+
+    def ask(key: PRNGKey, x: Array) -> Array:
+        r = jnp.sqrt(jnp.sum(x * x, axis=0))
+        return -jax.random.exponential(key, r.shape, r.dtype) < (radius - r) / width
+
+    target = Oracle(block=ask, shape=(dof,))
+    return Demonstration(target, (0.0,) * dof, f"skirt oracle in {dof} dimensions")
+
+
+def skirt_moments(dof: int, radius: float, width: float) -> tuple[float, float]:
+    r"""Volume and $\langle r^2\rangle$ of the skirt oracle, exactly.
+
+    $V = \frac{2\pi^{n/2}}{\Gamma(n/2)}\Big[\frac{R^n}{n} + \lambda^n e^{R/\lambda}
+    \Gamma(n, R/\lambda)\Big]$, and the ratio of brackets at $n + 2$ and $n$.
+    """
+
+    def bracket(n: int) -> float:
+        tail = lambda t: (radius + width * t) ** (n - 1) * math.exp(-t)
+        rest = scipy.integrate.quad(tail, 0, 200, points=[n])
+        return radius**n / n + width * rest[0]
+
+    surface = 2 * math.pi ** (dof / 2) / math.gamma(dof / 2)
+    return surface * bracket(dof), bracket(dof + 2) / bracket(dof)
+
+
+def barrier(x: Array) -> Array:
+    """Energy of the barrier of `transition_state`, in units of kT."""
+    return 30.0 / math.sqrt(2 * math.pi) * jnp.exp(-x * x / 2)
+
+
+def transition_state(softness: float = 1.0) -> Demonstration:
+    """Which points lie on top of a barrier, known from noisy shots alone.
+
+    A yes at `x` needs `V(x) > V(2)` and a kinetic energy `K`, half a χ² number of one degree of
+    freedom, with `softness · K > V(0) - V(x)`.
+
+    Args:
+        softness: Factor that heats the shots; 1 is the question itself.
+    """
+
+    def ask(key: PRNGKey, x: Array) -> Array:
+        v = barrier(x[0])
+        kinetic = jax.random.normal(key, v.shape, v.dtype) ** 2 / 2
+        high = v > 30.0 / math.sqrt(2 * math.pi) * math.exp(-2.0)
+        return high & (softness * kinetic > 30.0 / math.sqrt(2 * math.pi) - v)
+
+    return Demonstration(Oracle(block=ask), (0.0,), "transition state on a known coordinate")
+
+
+def transition_family(u: Array, x: Array, softness: Array) -> Array:
+    """The question of `transition_state` at given noise and softness, as a log-weight.
+
+    The family that `ParameterExchange` climbs: hot shots find the barrier at once.
+    """
+    top = 30.0 / math.sqrt(2 * math.pi)
+    v = barrier(x)
+    yes = (v > top * math.exp(-2.0)) & (softness * u**2 / 2 > top - v)
+    return jnp.where(yes, 0.0, -jnp.inf).astype(v.dtype)
+
+
+DEMONSTRATIONS = {
+    "double-well": double_well,
+    "gaussian-oracle": gaussian_oracle,
+    "skirt-oracle": skirt_oracle,
+    "transition-state": transition_state,
+}

@@ -1,0 +1,35 @@
+"""Markov kernels, one file each: its citation, the law that it leaves invariant, and the code."""
+
+from ._blackjax import Blackjax as Blackjax
+from ._cloud import BallMove as BallMove
+from ._cloud import Cloud as Cloud
+from ._correlated import BlockWeight as BlockWeight
+from ._correlated import CorrelatedWeight as CorrelatedWeight
+from ._delayed import DelayedAcceptance as DelayedAcceptance
+from ._exchange import Exchange as Exchange
+from ._kernel import AbstractKernel as AbstractKernel
+from ._kernel import AbstractProposal as AbstractProposal
+from ._kernel import Info as Info
+from ._kernel import NormalMove as NormalMove
+from ._kernel import RingMove as RingMove
+from ._kernel import StateMove as StateMove
+from ._kernel import SupportMove as SupportMove
+from ._kernel import UniformMove as UniformMove
+from ._kernel import Walk as Walk
+from ._kernel import draw_log_weight as draw_log_weight
+from ._kernel import info as info
+from ._kernel import metropolis as metropolis
+from ._kernel import select as select
+from ._kernel import trial as trial
+from ._ladder import ParameterExchange as ParameterExchange
+from ._langevin import Langevin as Langevin
+from ._legal import check_pair as check_pair
+from ._legal import find_kernel as find_kernel
+from ._legal import kernel_names as kernel_names
+from ._metropolis import Metropolis as Metropolis
+from ._minibatch import MinibatchBarker as MinibatchBarker
+from ._oracle import AcceptIfPass as AcceptIfPass
+from ._penalty import Penalty as Penalty
+from ._penalty import log_unbiased_penalty as log_unbiased_penalty
+from ._stored import StoredWeight as StoredWeight
+from ._two_coin import TwoCoin as TwoCoin
