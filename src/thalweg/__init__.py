@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     from .landscape import estimate_completeness as estimate_completeness
     from .landscape import network_statistics as network_statistics
     from .landscape import pathway as pathway
+    from .sampling import basin_volume as basin_volume
     from .sampling import parallel_tempering as parallel_tempering
     from .search import FIRE as FIRE
     from .search import LBFGS as LBFGS
@@ -103,7 +104,7 @@ _HOMES = {
         "DisconnectivityTree Landscape Minimum Pathway TransitionNetwork TransitionState "
         "disconnectivity_tree estimate_completeness network_statistics pathway"
     ),
-    "sampling": "parallel_tempering",
+    "sampling": "basin_volume parallel_tempering",
     "search": (
         "FIRE LBFGS Band BasinHopping Dimer EigenvectorFollowing certify_many climb quench "
         "quench_many"

@@ -36,6 +36,9 @@ _OUTER = 10
 _LEAST_HITS = 4
 """Hits that a shell needs in order to take part in that fit."""
 
+_RULE_OF_THREE = 3.0
+"""Expected hits that are refuted, at 95 %, by having had none."""
+
 _RARE = 0.5
 """Hit rate below which a shell belongs to the tail."""
 
@@ -97,7 +100,7 @@ def measure_difficulty(
     if not deterministic:
         phi = _correlation(q, np.bincount(at[repeated], minlength=shells), at[repeated], again)
     root, noise = beta_roots(q, phi)
-    tail = _continued(dim, edges, q, hits, phi)
+    tail = _continued(dim, edges, q, hits, phi, radius)
     volume = share @ q + tail[0]
     return Difficulty(
         sampling=max(1.0, float(((share @ root + tail[1]) / volume) ** 2)),
@@ -147,24 +150,29 @@ def beta_roots(q: np.ndarray, phi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     q = np.clip(q, 0.0, 1.0)
     inside = (q > 0) & (q < 1)
     safe = np.where(inside, q, 0.5)
-    mixed = np.clip(phi, 1e-6, 1.0 - 1e-9)
+    mixed = np.clip(phi, 1e-6, 1.0 - 1e-6)
     size = 1.0 / mixed - 1.0
     a, b = safe * size, (1.0 - safe) * size
     root = np.exp(special.betaln(a + 0.5, b) - special.betaln(a, b))
     noise = np.exp(special.betaln(a + 0.5, b + 0.5) - special.betaln(a, b))
-    alike, apart = phi <= 1e-6, phi >= 1.0 - 1e-9
+    alike, apart = phi <= 1e-6, phi >= 1.0 - 1e-6
     root = np.where(alike, np.sqrt(safe), np.where(apart, safe, root))
     noise = np.where(alike, np.sqrt(safe * (1.0 - safe)), np.where(apart, 0.0, noise))
     return np.where(inside, root, q), np.where(inside, noise, 0.0)
 
 
 def _continued(
-    dim: int, edges: np.ndarray, q: np.ndarray, hits: np.ndarray, phi: np.ndarray
+    dim: int,
+    edges: np.ndarray,
+    q: np.ndarray,
+    hits: np.ndarray,
+    phi: np.ndarray,
+    radius: np.ndarray,
 ) -> np.ndarray:
     """Integrals of `q`, `⟨√p⟩`, `⟨√(p(1-p))⟩` and `√q` beyond the farthest shell with hits.
 
     In units of the ball within the last edge. Zero if the tail does not fall, or if there are too
-    few shells to tell.
+    few shells to tell. Draws out there that missed put a limit on the tail.
     """
     seen = np.flatnonzero(hits)
     if not len(seen):
@@ -179,6 +187,8 @@ def _continued(
     if not slope < 0:
         return np.zeros(4)
     begin = edges[last]
+    missed = np.exp(np.minimum(level + slope * radius[radius > begin], np.log(_RARE))).sum()
+    level -= np.log(max(missed / _RULE_OF_THREE, 1.0))
     # The slowest integrand falls as exp(slope r / 2) against r^(dim - 1).
     end = begin + 2.0 * (dim + 40.0) / -slope
     r = np.linspace(begin, end, 20_001)

@@ -5,7 +5,8 @@ long steps cut corners, and their basins have other shapes and other volumes; th
 the flow itself, with a controlled error.
 
 Sources: Bogacki & Shampine, Appl. Math. Lett. 2, 321 (1989), for the embedded pair of orders 3
-and 2; Suryadevara, Casiulis & Martiniani, arXiv:2409.12113 (2024), for what optimisers do to basins.
+and 2; Suryadevara, Casiulis & Martiniani, arXiv:2409.12113 (2024), for what optimisers do to
+basins.
 """
 
 import equinox as eqx

@@ -27,7 +27,7 @@ from scipy import special
 
 from thalweg.core import AbstractOracle, ArgumentError, PRNGKey
 
-from ._oracles import AbstractBatchOracle, Region, ask_many
+from ._oracles import AbstractBatchOracle, Region, ask_many, inside, padded
 
 _CHUNK = 65_536
 """Points in hand at once."""
@@ -43,7 +43,7 @@ _SPARE = 1.15
 """The widest Gaussian is so much wider than the last of the pilot's that had a hit."""
 
 
-class Interrupted(Exception):  # noqa: N818 - not an error: the run ends with what it has
+class Interrupted(Exception):
     """Somebody asked to stop."""
 
 
@@ -89,12 +89,10 @@ class Questions:
             raise Interrupted
         began = time.perf_counter()
         x = self.centre + u @ self.directions
-        inside = np.ones(len(x), bool)
-        if self.region is not None:
-            inside = np.asarray(self.region(jnp.asarray(x.T)), bool)
+        counts = inside(self.region, x)
         answers = np.zeros(len(x), bool)
-        answers[inside] = ask_many(self.oracle, key, x[inside])
-        self.calls += int(inside.sum())
+        answers[counts] = ask_many(self.oracle, key, x[counts])
+        self.calls += int(counts.sum())
         self.seconds += time.perf_counter() - began
         return answers
 
@@ -170,8 +168,7 @@ def _normal(key: PRNGKey, count: int, dim: int) -> Float[Array, "count dim"]:
 
 def _gaussian(key: PRNGKey, sigma: np.ndarray, dim: int) -> np.ndarray:
     """One displacement for each width of the list, `(points, dim)`."""
-    padded = 1 << max(6, (len(sigma) - 1).bit_length())
-    return sigma[:, None] * np.asarray(_normal(key, padded, dim))[: len(sigma)]
+    return sigma[:, None] * np.asarray(_normal(key, padded(len(sigma)), dim))[: len(sigma)]
 
 
 def find_widths(

@@ -7,20 +7,21 @@ another set of another volume; with a noisy descent it is a probability.
 """
 
 import abc
-import math
 from typing import Any, Literal
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 from numpy.typing import ArrayLike
 
 from thalweg.core import (
     RUNNING,
     AbstractDynamics,
+    AbstractOracle,
     AbstractSolver,
+    AbstractSymmetry,
     ArgumentError,
     ClusterSymmetry,
     NoSymmetry,
@@ -68,6 +69,7 @@ class AbstractMembership(AbstractBatchOracle):
 
     system: eqx.AbstractVar[System]
     minimum: eqx.AbstractVar[Point]
+    minimiser: eqx.AbstractVar[AbstractSolver]
     identity: eqx.AbstractVar[Identity]
     close: eqx.AbstractVar[float]
 
@@ -87,27 +89,24 @@ class AbstractMembership(AbstractBatchOracle):
 
     @abc.abstractmethod
     def ends(
-        self, keys: Any, x: Float[np.ndarray, "points dof"]
+        self, key: PRNGKey, rows: Int[np.ndarray, " points"], x: Float[np.ndarray, "points dof"]
     ) -> tuple[Float[np.ndarray, "points dof"], Bool[np.ndarray, " points"]]:
-        """Where points end, and whether they have come to an end."""
+        """Where points end, and whether they do; chance comes from `fold_in(key, row)`."""
 
-    def many(self, keys: Any, x: Float[np.ndarray, "points dof"]) -> Bool[np.ndarray, " points"]:
+    def many(self, key: PRNGKey, x: Float[np.ndarray, "points dof"]) -> Bool[np.ndarray, " points"]:
         """Whether each point ends in the minimum."""
-        hit = np.asarray(_upright(self.system.symmetry, self.minimum, jnp.asarray(x)))
-        hit = hit.copy()
+        minimum = np.asarray(self.minimum)
+        hit = upright(self.system.symmetry, minimum, x)
         if not hit.any():
             return hit
-        end, done = self.ends(keys[np.flatnonzero(hit)], np.asarray(x)[hit])
-        same = done & np.asarray(self._same(jnp.asarray(end)))
+        rows = np.flatnonzero(hit)
+        end, done = self.ends(key, rows, x[rows])
         if self.identity == "isomer":
-            same = done & self._image(end)
-        hit[hit] = same
+            hit[rows] = done & self._image(end)
+        else:
+            off = deviation(self.system.symmetry, minimum, end)
+            hit[rows] = done & (off <= self.close * self.system.length)
         return hit
-
-    def _same(self, end: Float[Array, "points dof"]) -> Bool[Array, " points"]:
-        """Label by label, after shifting and turning."""
-        off = jax.vmap(lambda y: _deviation(self.system, self.minimum, y))(end)
-        return off <= self.close * self.system.length
 
     def _image(self, end: np.ndarray) -> np.ndarray:
         """Any image of the minimum."""
@@ -122,14 +121,17 @@ class AbstractMembership(AbstractBatchOracle):
             bool,
         )
 
-    def _traced(self, start: Point, end: Point, done: Bool[Array, ""]) -> Bool[Array, ""]:
-        """The answer inside compiled code."""
+    def _settled(self, start: Point, moved: Point) -> Bool[Array, ""]:
+        """The answer inside compiled code, for a point that chance has moved before the quench."""
         if self.identity == "isomer":
             raise ArgumentError(
                 "identity='isomer' is decided on the host", "ask `many`, as basin_volume does"
             )
-        upright = _upright(self.system.symmetry, self.minimum, start[None])[0]
-        return upright & done & self._same(end[None])[0]
+        symmetry = self.system.symmetry
+        end, done = _quench(self.system, self.minimiser, moved)
+        off = deviation(symmetry, self.minimum, end[None], jnp)[0]
+        same = off <= self.close * self.system.length
+        return upright(symmetry, self.minimum, start[None], jnp)[0] & done & same
 
 
 class BasinMembership(AbstractMembership):
@@ -177,17 +179,17 @@ class BasinMembership(AbstractMembership):
         return True
 
     def ends(
-        self, keys: Any, x: Float[np.ndarray, "points dof"]
+        self, key: PRNGKey, rows: Int[np.ndarray, " points"], x: Float[np.ndarray, "points dof"]
     ) -> tuple[Float[np.ndarray, "points dof"], Bool[np.ndarray, " points"]]:
         """The quenches, in lanes."""
-        del keys
+        del key, rows
         finished = solve_many(self.system, self.minimiser, x)
         return finished.x, finished.outcome == Outcome.success
 
     def __call__(self, key: PRNGKey, x: Point) -> Bool[Array, ""]:
         """One point in compiled code; `many` is faster for many."""
         del key
-        return self._traced(x, *_quench(self.system, self.minimiser, x))
+        return self._settled(x, x)
 
 
 class NoisyDescent(AbstractMembership):
@@ -254,15 +256,14 @@ class NoisyDescent(AbstractMembership):
         self.close = float(close)
 
     def ends(
-        self, keys: Any, x: Float[np.ndarray, "points dof"]
+        self, key: PRNGKey, rows: Int[np.ndarray, " points"], x: Float[np.ndarray, "points dof"]
     ) -> tuple[Float[np.ndarray, "points dof"], Bool[np.ndarray, " points"]]:
         """Noisy steps in compiled blocks, then quenches in lanes."""
         parts = []
         for first in range(0, len(x), _BLOCK):
-            rows = np.minimum(np.arange(first, first + _BLOCK), len(x) - 1)
-            moved = _shaken(self, keys[rows], jnp.asarray(x[rows]))
-            parts.append(np.asarray(moved)[: len(x) - first])
-        shaken = np.concatenate(parts)
+            at = np.minimum(np.arange(first, first + _BLOCK), len(x) - 1)
+            parts.append(np.asarray(_shaken(self, key, jnp.asarray(rows[at]), jnp.asarray(x[at]))))
+        shaken = np.concatenate(parts)[: len(x)]
         finite = np.isfinite(shaken).all(axis=1)
         finished = solve_many(self.system, self.minimiser, np.where(finite[:, None], shaken, x))
         return finished.x, finite & (finished.outcome == Outcome.success)
@@ -284,18 +285,21 @@ class NoisyDescent(AbstractMembership):
 
     def __call__(self, key: PRNGKey, x: Point) -> Bool[Array, ""]:
         """One point in compiled code; `many` is faster for many."""
-        end, done = _quench(self.system, self.minimiser, self.shake(key, x))
-        return self._traced(x, end, done)
+        return self._settled(x, self.shake(key, x))
 
 
 @eqx.filter_jit
 def _shaken(
-    membership: NoisyDescent, keys: Any, x: Float[Array, "points dof"]
+    membership: NoisyDescent,
+    key: PRNGKey,
+    rows: Int[Array, " points"],
+    x: Float[Array, "points dof"],
 ) -> Float[Array, "points dof"]:
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(key, rows)
     return jax.vmap(membership.shake)(keys, x)
 
 
-class FlowMembership(AbstractBatchOracle):
+class FlowMembership(AbstractOracle):
     """Whether a dynamics comes within `radius` of a fixed point in a given time.
 
     Classical Runge-Kutta with a fixed step: compiled, the same for every point. The drive is
@@ -349,21 +353,6 @@ class FlowMembership(AbstractBatchOracle):
 
         end = jax.lax.scan(step, x, jnp.arange(self.steps))[0]
         return jnp.sqrt(jnp.sum((end - self.fixed_point) ** 2)) <= self.radius
-
-    def many(self, keys: Any, x: Float[np.ndarray, "points dof"]) -> Bool[np.ndarray, " points"]:
-        """Blocks of points in one compiled call each."""
-        parts = []
-        for first in range(0, len(x), _BLOCK):
-            rows = np.minimum(np.arange(first, first + _BLOCK), len(x) - 1)
-            parts.append(np.asarray(_flown(self, keys[rows], jnp.asarray(x[rows]))))
-        return np.concatenate(parts)[: len(x)]
-
-
-@eqx.filter_jit
-def _flown(
-    membership: FlowMembership, keys: Any, x: Float[Array, "points dof"]
-) -> Bool[Array, " points"]:
-    return jax.vmap(membership)(keys, x)
 
 
 def checked_minimum(system: System, minimum: ArrayLike) -> Point:
@@ -426,45 +415,48 @@ def _quench(system: System, minimiser: AbstractSolver, x: Point) -> tuple[Point,
     return state.x, status == int(Outcome.success)
 
 
-def _centred(symmetry: ClusterSymmetry, x: Point) -> Float[Array, "particles dim"]:
-    r = x.reshape(len(symmetry.species), symmetry.dim)
-    return r - jnp.mean(r, axis=0) if symmetry.translation else r
+def _centred(symmetry: ClusterSymmetry, x: Any) -> Any:
+    """Points `(points, dof)` as particles about their centroids."""
+    r = x.reshape(len(x), len(symmetry.species), symmetry.dim)
+    return r - r.mean(axis=1, keepdims=True) if symmetry.translation else r
 
 
-def _deviation(system: System, minimum: Point, end: Point) -> Float[Array, ""]:
-    """Largest difference of a coordinate after shifting and turning, labels kept."""
-    symmetry = system.symmetry
-    end = jnp.where(jnp.isfinite(end), end, 1e300)
+def deviation(symmetry: AbstractSymmetry, minimum: Any, end: Any, xp: Any = np) -> Any:
+    """Largest difference of a coordinate after shifting and turning, labels kept, `(points,)`.
+
+    Args:
+        symmetry: Says what may be shifted and turned.
+        minimum: Flat point.
+        end: Points to compare it with, `(points, dof)`.
+        xp: The module to compute with, NumPy or `jax.numpy`.
+    """
+    end = xp.where(xp.isfinite(end), end, 1e100)
     if isinstance(symmetry, PeriodicSymmetry):
         # Without folding: a particle that has gone round the box is another copy of the minimum.
-        off = (end - minimum).reshape(len(symmetry.species), len(symmetry.box))
-        return jnp.max(jnp.abs(off - jnp.mean(off, axis=0)))
+        off = (end - minimum).reshape(len(end), len(symmetry.species), len(symmetry.box))
+        return xp.abs(off - off.mean(axis=1, keepdims=True)).max(axis=(1, 2))
     if not isinstance(symmetry, ClusterSymmetry):
-        return jnp.max(jnp.abs(end - minimum))
-    a, b = _centred(symmetry, minimum), _centred(symmetry, end)
+        return xp.abs(end - minimum).max(axis=1)
+    a, b = _centred(symmetry, minimum[None]), _centred(symmetry, end)
     if symmetry.rotation:
-        left, _, right = jnp.linalg.svd(a.T @ b)
-        sign = jnp.sign(jnp.linalg.det(left) * jnp.linalg.det(right))
-        left = left.at[:, -1].multiply(sign)
-        b = b @ (left @ right).T
-    return jnp.max(jnp.abs(a - b))
+        left, _, right = xp.linalg.svd(xp.einsum("oia,pib->pab", a, b))
+        sign = xp.sign(xp.linalg.det(left) * xp.linalg.det(right))
+        proper = xp.concatenate(
+            [xp.ones((len(end), symmetry.dim - 1), left.dtype), sign[:, None]], axis=1
+        )
+        b = xp.einsum("pia,pba->pib", b, (left * proper[:, None]) @ right)
+    return xp.abs(a - b).max(axis=(1, 2))
 
 
-def _upright(
-    symmetry: Any, minimum: Point, x: Float[Array, "points dof"]
-) -> Bool[Array, " points"]:
-    """Whether the identity is the rotation that fits each point of the slice best.
+def upright(symmetry: AbstractSymmetry, minimum: Any, x: Any, xp: Any = np) -> Any:
+    """Whether the identity is the rotation that fits each point of the slice best, `(points,)`.
 
     On the slice the matrix `Σ a_i b_iᵀ` is symmetric; no proper rotation then beats the identity
-    if and only if its eigenvalues add pairwise to nothing negative.
+    if and only if no two of its eigenvalues have a negative sum.
     """
     if not (isinstance(symmetry, ClusterSymmetry) and symmetry.rotation):
-        return jnp.ones(len(x), bool)
-    a = _centred(symmetry, minimum)
-
-    def one(y: Point) -> Bool[Array, ""]:
-        form = a.T @ _centred(symmetry, y)
-        values = jnp.linalg.eigvalsh(0.5 * (form + form.T))
-        return values[0] + values[1] >= -1e-12 * math.sqrt(a.size)
-
-    return jax.vmap(one)(x)
+        return xp.ones(len(x), bool)
+    a, b = _centred(symmetry, minimum[None]), _centred(symmetry, x)
+    form = xp.einsum("oia,pib->pab", a, b)
+    values = xp.linalg.eigvalsh(0.5 * (form + xp.swapaxes(form, 1, 2)))
+    return values[:, 0] + values[:, 1] >= -1e-12 * xp.abs(values).max(axis=1)

@@ -28,8 +28,8 @@ class AbstractBatchOracle(AbstractOracle):
     """
 
     @abc.abstractmethod
-    def many(self, keys: Any, x: Float[np.ndarray, "points dof"]) -> Bool[np.ndarray, " points"]:
-        """One answer for each row of `x`, with a key for each."""
+    def many(self, key: PRNGKey, x: Float[np.ndarray, "points dof"]) -> Bool[np.ndarray, " points"]:
+        """One answer for each row of `x`; chance, if any, comes from `fold_in(key, row)`."""
 
 
 class FunctionOracle(AbstractOracle):
@@ -67,14 +67,14 @@ class HostOracle(AbstractBatchOracle):
         seed = jax.random.bits(key, (), jnp.uint64)
         return jax.pure_callback(self._single, shape, seed, x, vmap_method="sequential")
 
-    def many(self, keys: Any, x: Float[np.ndarray, "points dof"]) -> Bool[np.ndarray, " points"]:
+    def many(self, key: PRNGKey, x: Float[np.ndarray, "points dof"]) -> Bool[np.ndarray, " points"]:
         """One call of the function.
 
         Raises:
             ArgumentError: if it does not return one boolean for each point.
         """
-        seeds = np.asarray(jax.vmap(lambda key: jax.random.bits(key, (), jnp.uint64))(keys))
-        return self._checked(x, seeds)
+        rows = jnp.arange(padded(len(x)))
+        return self._checked(x, np.asarray(_seeds(key, rows))[: len(x)])
 
     def _single(self, seed: Any, x: Any) -> np.ndarray:
         return self._checked(np.asarray(x)[None], np.asarray(seed)[None])[0]
@@ -171,6 +171,26 @@ class Box(eqx.Module):
         return jnp.all((low <= x) & (x <= high), axis=0)
 
 
+def padded(count: int) -> int:
+    """The next power of two, so that batches of many sizes share a few compiled programs."""
+    return 1 << max(6, (count - 1).bit_length())
+
+
+def inside(
+    region: Region | None, x: Float[np.ndarray, "points dof"]
+) -> Bool[np.ndarray, " points"]:
+    """Which points lie in a region; all of them without one."""
+    if region is None or not len(x):
+        return np.ones(len(x), bool)
+    rows = np.minimum(np.arange(padded(len(x))), len(x) - 1)
+    return np.asarray(region(jnp.asarray(x[rows].T)), bool)[: len(x)].copy()
+
+
+@jax.jit
+def _seeds(key: PRNGKey, rows: Array) -> Array:
+    return jax.vmap(lambda row: jax.random.bits(jax.random.fold_in(key, row), (), jnp.uint64))(rows)
+
+
 def ask_many(
     oracle: AbstractOracle, key: PRNGKey, x: Float[np.ndarray, "points dof"]
 ) -> Bool[np.ndarray, " points"]:
@@ -187,15 +207,12 @@ def ask_many(
     if not len(x):
         return np.zeros(0, bool)
     if isinstance(oracle, AbstractBatchOracle):
-        keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(len(x)))
-        return oracle.many(keys, np.asarray(x, np.float64))
+        return oracle.many(key, np.asarray(x, np.float64))
     parts = []
     for first in range(0, len(x), _BLOCK):
         chunk = x[first : first + _BLOCK]
-        padded = chunk
-        if len(chunk) < _BLOCK:
-            padded = np.concatenate([chunk, np.repeat(chunk[-1:], _BLOCK - len(chunk), axis=0)])
-        answers = _answers(oracle, key, jnp.asarray(first), jnp.asarray(padded))
+        rows = np.minimum(np.arange(_BLOCK), len(chunk) - 1)
+        answers = _answers(oracle, key, jnp.asarray(first), jnp.asarray(chunk[rows]))
         parts.append(np.asarray(answers)[: len(chunk)])
     return np.concatenate(parts)
 

@@ -1,19 +1,19 @@
 r"""A ladder of softness: replicas that ask the same question less strictly.
 
-An oracle that passes when a random resource $K$ covers a cost, $K \ge c(x)$, hardly ever does where
-the cost is high: a walker there, or a cloud of trial points, needs $1/p$ calls for one pass. Replicas
-with softness $T \ge 1$ ask for $T K \ge c(x)$ instead. The draw $K$ of the point where a replica
-stands is *kept*, so that two neighbours can exchange points whenever both would pass the other's
-question; that is a comparison of stored numbers and costs no call. The strict replica, $T = 1$, keeps
+An oracle that passes when a random resource $K$ covers a cost, $K \ge c(x)$, hardly ever does
+where the cost is high: a walker there, or a cloud of trial points, needs $1/p$ calls for one pass.
+Replicas with softness $T \ge 1$ ask for $T K \ge c(x)$ instead. The draw $K$ of the point where a
+replica stands is *kept*, so that two neighbours can exchange points whenever both would pass the
+other's question; that compares stored numbers and costs no call. The strict replica, $T = 1$, keeps
 its own law exactly.
 
-Source: Frenkel, Schrenk & Martiniani, PNAS 114, 6924 (2017), for the oracle and the stored draw; the
-exchange is Hamiltonian replica exchange in the space of $(x, K)$: Sugita, Kitao & Okamoto, J. Chem.
-Phys. 113, 6042 (2000).
+Source: Frenkel, Schrenk & Martiniani, PNAS 114, 6924 (2017), for the oracle and the stored draw;
+the exchange is Hamiltonian replica exchange in the space of $(x, K)$: Sugita, Kitao & Okamoto,
+J. Chem. Phys. 113, 6042 (2000).
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import equinox as eqx
@@ -84,14 +84,14 @@ class _Problem(eqx.Module):
     steps: Float[Array, " replicas"]
 
 
-def softness_ladder(  # noqa: PLR0913 - all but four have defaults
+def softness_ladder(
     passes: Passes,
     draw: Draw,
     start: ArrayLike,
     key: PRNGKey,
     *,
-    softness: ArrayLike = (1.0, 4.0, 16.0, 64.0),
-    step: ArrayLike = 1.0,
+    softness: Sequence[float] = (1.0, 4.0, 16.0, 64.0),
+    step: float | Sequence[float] = 1.0,
     sweeps: int = 1_000,
     chains: int = 64,
 ) -> SoftnessSamples:

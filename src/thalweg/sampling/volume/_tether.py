@@ -27,7 +27,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
-from scipy import special, stats
+from scipy import special
 
 from thalweg.core import AbstractOracle, ArgumentError, PRNGKey
 
@@ -42,7 +42,7 @@ _CHUNK = 100
 
 _WARMUP = 0.2
 _ACCEPTANCE = 0.25
-_GAIN = 0.1
+_GAIN = 0.2
 _DISTANCE = 0.7
 """Neighbouring rungs differ by so many standard deviations of `r²/2 · Δκ`."""
 
@@ -162,7 +162,7 @@ def climb_ladder(ask: Questions, first: HitOrMiss, key: PRNGKey, calls: int) -> 
     u = jnp.asarray(_starts(first, springs, chains, start_key))
     square = jnp.sum(u * u, axis=0)
     typical = jnp.sqrt(jnp.mean(square.reshape(rungs, chains), axis=1) / ask.dim)
-    walkers = _Walkers(u=u, square=square, log_step=jnp.log(0.5 * typical / math.sqrt(ask.dim)))
+    walkers = _Walkers(u=u, square=square, log_step=jnp.log(1.5 * typical / math.sqrt(ask.dim)))
     ladder = _Ladder(jnp.asarray(springs), chains)
     warm = max(10, int(_WARMUP * sweeps))
     run = _run_on_host if ask.on_host else _run_compiled
@@ -321,7 +321,7 @@ def _solve(first: HitOrMiss, springs: np.ndarray, chains: int, records: Records)
     ]
     between = float(alone.std(ddof=1) / math.sqrt(_GROUPS))
     log_reference, reference_se = first.log_reference
-    quantile = float(stats.t.ppf(0.975, _GROUPS - 1))
+    quantile = float(special.stdtrit(_GROUPS - 1, 0.975))
     own = np.array([part[:, -1].mean() for part in groups])
     return TetheredLadder(
         springs=springs,

@@ -14,7 +14,16 @@ from numpy.typing import ArrayLike
 from thalweg.core import AbstractOracle, ArgumentError, PRNGKey, require_x64
 
 from ._difficulty import Difficulty, measure_difficulty
-from ._hit_or_miss import Draws, HitOrMiss, Interrupted, Questions, draw, estimate, find_widths
+from ._hit_or_miss import (
+    Draws,
+    HitOrMiss,
+    Interrupted,
+    Questions,
+    draw,
+    estimate,
+    find_widths,
+    log_weights,
+)
 from ._oracles import Region
 from ._tether import TetheredLadder, climb_ladder
 
@@ -29,6 +38,7 @@ _REPEAT_SHARE = 0.05
 _LARGEST = 0.05
 _BEYOND = 0.01
 _UNSEEN = 0.01
+_SHARP = 0.01
 _EXCHANGE = 0.05
 _DRIFT = 4.0
 
@@ -273,8 +283,9 @@ class _Run:
         square, square_error = first.mean_square, 1.96 * first.mean_square_se
         stage: Stage = "hit-or-miss"
         if ladder is not None:
-            noise = [r for r in reasons if "C'" in r or "tail" in r]
-            doubts = [*noise, *_ladder_doubts(ladder)]
+            # Walkers find the arms of a sharp basin by themselves; a tail of chance they cannot.
+            noisy = self.difficulty.noise > _SHARP
+            doubts = [*(reasons if noisy else ()), *_ladder_doubts(ladder)]
             gap = ladder.log_volume - log_volume
             apart = abs(gap) > 3.0 * math.hypot(ladder.log_volume_se, first.log_volume_se)
             heavy = first.largest > _LARGEST or first.hits.sum() < _LEAST_HITS
@@ -290,9 +301,10 @@ class _Run:
                     f"ladder {ladder.log_volume:.3f}"
                 )
                 error = max(error, abs(gap))
-        if stopped:
-            if self.ask.calls < calls // 4 or (stage == "hit-or-miss" and error > 1.0):
-                reasons.append("stopped before it was done")
+        if stopped and self.ask.calls < calls // 4:
+            reasons.append("stopped before it was done")
+        if any(doubt.startswith("the tail") for doubt in reasons):
+            error -= math.log1p(-min(self.difficulty.unseen, 0.99))
         return BasinVolume(
             log_volume=log_volume,
             error=error,
@@ -314,8 +326,6 @@ def _inverse_density(
     widths: np.ndarray, count: np.ndarray, dim: int, radius: np.ndarray
 ) -> np.ndarray:
     """Inverse density of draws, in units of its least value: only ratios within shells count."""
-    from ._hit_or_miss import log_weights
-
     log_w = log_weights(widths, count, dim, radius)
     return np.exp(np.minimum(log_w, 600.0))
 
