@@ -15,6 +15,7 @@ from ._report import report
 from ._systems import systems
 from ._thermo import thermo
 from ._tree import tree
+from ._volume import volume
 
 app = typer.Typer(
     name="thalweg",
@@ -60,6 +61,7 @@ app.command("path", short_help="Follow the path between two minima.")(path)
 app.command("network", short_help="Describe the network of minima as a graph.")(network)
 app.command("info", short_help="Say what a landscape holds and what is missing.")(info)
 app.command("rates", short_help="Say how fast it moves between minima, and by which path.")(rates)
+app.command("volume", short_help="Measure how big the basin of a minimum is.")(volume)
 app.command("systems", short_help="List the systems of the catalogue.")(systems)
 app.command("export", short_help="Write PATHSAMPLE files, xyz, npz or CSV.")(export)
 app.command("import", short_help="Read PATHSAMPLE files into a new store.")(import_)

@@ -183,7 +183,12 @@ def inside(
     if region is None or not len(x):
         return np.ones(len(x), bool)
     rows = np.minimum(np.arange(padded(len(x))), len(x) - 1)
-    return np.asarray(region(jnp.asarray(x[rows].T)), bool)[: len(x)].copy()
+    return np.array(_inside(region, x[rows].T), bool)[: len(x)]
+
+
+@eqx.filter_jit
+def _inside(region: Region, x: Float[Array, "dof lanes"] | np.ndarray) -> Bool[Array, " lanes"]:
+    return jnp.asarray(region(jnp.asarray(x)), bool)
 
 
 @jax.jit

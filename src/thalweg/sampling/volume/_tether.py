@@ -18,7 +18,6 @@ chance; Shirts & Chodera, J. Chem. Phys. 129, 124105 (2008), for MBAR.
 """
 
 import dataclasses
-import logging
 import math
 from typing import Any
 
@@ -50,7 +49,7 @@ _RUNGS = (4, 32)
 _MOST = 12_000
 """Squared radii that enter one MBAR solution."""
 
-_PROTOCOL = ({"method": "adaptive", "options": {"min_sc_iter": 0}},)
+_NEWTON_STEPS = 50
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -143,10 +142,8 @@ def climb_ladder(ask: Questions, first: HitOrMiss, key: PRNGKey, calls: int) -> 
 
     Raises:
         ArgumentError: if `calls` does not suffice for anything.
-        ImportError: if pymbar is not installed.
         Interrupted: if somebody asked to stop before there was enough to tell.
     """
-    require_pymbar()
     springs = choose_springs(first)
     rungs = len(springs)
     each = int(np.clip(calls // (rungs * _GROUPS * 2_000), 1, 8))
@@ -346,39 +343,38 @@ def free_energies(
     springs: Float[np.ndarray, " rungs"],
     guess: Float[np.ndarray, " rungs"],
 ) -> Float[np.ndarray, " rungs"]:
-    """Reduced free energies `f_k = -log Z_k` against the first rung, by MBAR on `κ r²/2`."""
-    pymbar = require_pymbar()
+    """Reduced free energies `f_k = -log Z_k` against the first rung, by MBAR on `κ r²/2`.
+
+    Newton's method on the convex function of Shirts & Chodera, with as many samples from each rung.
+    """
     rungs = len(springs)
     stride = max(1, -(-squares.size // _MOST))
     thinned = squares[::stride]
     flat = np.moveaxis(thinned, 1, 0).reshape(rungs, -1)
-    count = np.full(rungs, flat.shape[1])
-    with jax.numpy_dtype_promotion("standard"):  # pymbar mixes integers and floats
-        solved = pymbar.MBAR(
-            0.5 * springs[:, None] * flat.reshape(1, -1),
-            count,
-            initial_f_k=guess - guess[0],
-            solver_protocol=_PROTOCOL,
-        )
-    free = np.asarray(solved.f_k)
+    count = float(flat.shape[1])
+    energy = 0.5 * springs[:, None] * flat.reshape(1, -1)
+
+    def value(free: np.ndarray) -> tuple[float, np.ndarray]:
+        """The convex function that MBAR minimises, and the weights of all samples on all rungs."""
+        exponent = free[:, None] - energy
+        total = special.logsumexp(exponent, axis=0)
+        return float(total.sum() - count * free.sum()), np.exp(exponent - total)
+
+    free = guess - guess[0]
+    level, weight = value(free)
+    for _ in range(_NEWTON_STEPS):
+        share = weight.sum(axis=1)
+        slope = share - count
+        if np.abs(slope).max() < 1e-8 * count:
+            break
+        curvature = (np.diag(share) - weight @ weight.T)[1:, 1:]
+        step = np.zeros(rungs)
+        step[1:] = -np.linalg.lstsq(curvature, slope[1:], rcond=1e-14)[0]
+        length = 1.0
+        while length > 1e-6:
+            new, heavier = value(free + length * step)
+            if new <= level + 1e-4 * length * float(slope @ step) + 1e-12 * abs(level):
+                break
+            length *= 0.5
+        free, level, weight = free + length * step, new, heavier
     return free - free[0]
-
-
-def require_pymbar() -> Any:
-    """Pymbar, or an error that says how to get it.
-
-    Raises:
-        ImportError: if it is not installed.
-    """
-    chatter = logging.getLogger("pymbar")
-    level = chatter.level
-    chatter.setLevel(logging.ERROR)  # at import it warns of a module that is not used here
-    try:
-        import pymbar
-    except ModuleNotFoundError as error:
-        raise ImportError(
-            "the tethered ladder needs pymbar: pip install 'thalweg[sampling]'"
-        ) from error
-    finally:
-        chatter.setLevel(level)
-    return pymbar

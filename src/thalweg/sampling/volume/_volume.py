@@ -39,6 +39,9 @@ _LARGEST = 0.05
 _BEYOND = 0.01
 _UNSEEN = 0.01
 _SHARP = 0.01
+_GAIN = 3.0
+"""Walkers can be better than draws at most by `radial / noise`; they begin to be at about this."""
+
 _EXCHANGE = 0.05
 _DRIFT = 4.0
 
@@ -112,10 +115,10 @@ def basin_volume(  # noqa: PLR0913 - all but three have defaults
 
     Half of the calls go to independent draws from Gaussians of several widths about the centre.
     If they give the logarithm to within `tolerance` and nothing is wrong with them, the other half
-    does the same. Otherwise it goes to a ladder of walkers on springs, unless the oracle is so
-    noisy that no method could succeed with so many calls. Neither stage invents volume, both may
-    miss some: where they disagree, the larger is reported, with the gap as its error, and not to be
-    trusted.
+    does the same. Otherwise it goes to a ladder of walkers on springs, unless it is the chance in
+    the answers that makes it hard: no chain is a help against that, and draws have no memory.
+    Neither stage invents volume, both may miss some: where they disagree, the larger is reported,
+    with the gap as its error, and not to be trusted.
 
     Args:
         oracle: `(key, x) -> bool`: a membership, a `FunctionOracle`, or any `AbstractOracle`.
@@ -136,7 +139,6 @@ def basin_volume(  # noqa: PLR0913 - all but three have defaults
     Raises:
         ArgumentError: if an argument is out of range, no point near the centre passes, or points
             pass at any distance.
-        ImportError: if the ladder is needed and pymbar is not installed.
         KeyboardInterrupt: if `stop` was true before there was anything to report.
         PrecisionError: if float64 is off.
     """
@@ -162,8 +164,9 @@ def basin_volume(  # noqa: PLR0913 - all but three have defaults
     ladder, stopped = None, False
     try:
         enough = 1.96 * run.first.log_volume_se <= tolerance and not run.reasons
-        hopeless = run.difficulty.noise * _NEEDED > calls
-        if stage == "hit-or-miss" or (stage == "auto" and (enough or hopeless)):
+        # Walkers pay off where distance alone says little; against chance they are no help.
+        noisy = run.difficulty.radial < _GAIN * run.difficulty.noise
+        if stage == "hit-or-miss" or (stage == "auto" and (enough or noisy)):
             run.draws = draws.joined(draw(ask, second_key, sigma, left - left // 2))
             run.judge(calls)
         else:
