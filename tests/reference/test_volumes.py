@@ -70,15 +70,14 @@ def test_skirt_where_calls_suffice(dim, decay):
 @pytest.mark.statistical
 def test_skirt_in_twenty_dimensions_is_not_believed():
     """100 C' is 5e9 calls: the number must come with its flag, whatever the stage."""
-    for stage in ("auto", "hit-or-miss", "ladder"):
-        volume = skirt_volume(20, 200_000, stage=stage)
+    for stage in ("auto", "ladder"):
+        volume = skirt_volume(20, 100_000, stage=stage)
         assert not volume.trusted
         assert any("whatever the method" in reason for reason in volume.reasons)
         assert any("tail" in reason for reason in volume.reasons)
         assert volume.difficulty.noise > 1e6
         assert "NOT to be trusted" in str(volume)
-    # At a hundred times the calls of the hardest trusted case the verdict is still the same.
-    assert not skirt_volume(15, 200_000).trusted
+    assert not skirt_volume(15, 100_000).trusted
 
 
 @pytest.mark.statistical
@@ -86,7 +85,7 @@ def test_skirt_in_twenty_dimensions_is_not_believed():
 def test_a_ladder_agrees_with_independent_draws(dim):
     """Both stages alone, on a ball without a skirt and on a skirt."""
     exact = SkirtOracle(1.0, 0.1).log_volume(dim)
-    volume = skirt_volume(dim, 400_000, stage="ladder")
+    volume = skirt_volume(dim, 200_000, stage="ladder")
     assert volume.stage == "ladder"
     assert volume.ladder is not None
     assert abs(volume.ladder.log_volume - exact) < FIVE * volume.ladder.error
@@ -110,9 +109,7 @@ def test_a_thin_slab_needs_the_ladder():
         return jnp.all(jnp.abs(x) <= half)
 
     oracle = FunctionOracle(inside, deterministic=True)
-    volume = basin_volume(
-        oracle, np.zeros(5), jax.random.key(3), calls=400_000, stage="ladder", tolerance=0.01
-    )
+    volume = basin_volume(oracle, np.zeros(5), jax.random.key(3), calls=200_000, stage="ladder")
     exact = float(np.sum(np.log(2 * np.asarray(half))))
     assert volume.difficulty.noise == 0.0
     assert abs(volume.log_volume - exact) < FIVE * volume.error

@@ -36,6 +36,9 @@ _OUTER = 10
 _LEAST_HITS = 4
 """Hits that a shell needs in order to take part in that fit."""
 
+_REPEATS = 20.0
+"""Second calls that could have disagreed, over which a correlation is pooled at least."""
+
 _RULE_OF_THREE = 3.0
 """Expected hits that are refuted, at 95 %, by having had none."""
 
@@ -135,14 +138,20 @@ def _correlation(
     agreed = np.bincount(at, again.astype(float), shells)
     above = agreed - repeats * q
     room = repeats * (1.0 - q)
-    kernel = np.ones(5)
-    above, room = (np.convolve(a, kernel, "same") for a in (above, room))
-    known = room > 0.5
-    phi = np.where(known, np.clip(above / np.where(known, room, 1.0), 0.0, 1.0), np.nan)
-    if not known.any():
+    above, room = (np.concatenate([[0.0], np.cumsum(a)]) for a in (above, room))
+    if room[-1] <= 0:
         return np.where(q >= 1.0, 1.0, 0.0)
-    index = np.arange(shells)
-    return np.interp(index, index[known], phi[known])
+    phi = np.empty(shells)
+    for i in range(shells):
+        reach = 2
+        while True:
+            low, high = max(i - reach, 0), min(i + reach + 1, shells)
+            seen = room[high] - room[low]
+            if seen >= _REPEATS or (low == 0 and high == shells):
+                break
+            reach += 1
+        phi[i] = np.clip((above[high] - above[low]) / seen, 0.0, 1.0)
+    return phi
 
 
 def beta_roots(q: np.ndarray, phi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

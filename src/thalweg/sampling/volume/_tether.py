@@ -36,8 +36,8 @@ from ._oracles import Region
 _GROUPS = 8
 """Independent groups of walkers: seven degrees of freedom for the error."""
 
-_CHUNK = 100
-"""Sweeps in one compiled call."""
+_CHUNK = 25
+"""Sweeps in one compiled call; the last chunk of a run is a whole one too."""
 
 _WARMUP = 0.2
 _ACCEPTANCE = 0.25
@@ -104,13 +104,14 @@ class _Ladder(eqx.Module):
 
 def choose_springs(first: HitOrMiss) -> Float[np.ndarray, " rungs"]:
     """Spring constants evenly spaced in thermodynamic length, by reweighting independent hits."""
-    square = np.sum(first.points**2, axis=1)
+    thinned = slice(None, None, max(1, len(first.points) // 5_000))
+    square, weights = np.sum(first.points[thinned] ** 2, axis=1), first.log_weights[thinned]
     top = 1.0 / first.widths[0] ** 2
     low = 1e-3 / max(float(square.max()), 1e-300)
-    grid = np.concatenate([[0.0], np.geomspace(min(low, 1e-3 * top), top, 400)])
+    grid = np.concatenate([[0.0], np.geomspace(min(low, 1e-3 * top), top, 200)])
     spread = np.empty(len(grid))
     for i, spring in enumerate(grid):
-        log_w = first.log_weights - 0.5 * spring * square
+        log_w = weights - 0.5 * spring * square
         w = np.exp(log_w - special.logsumexp(log_w))
         spread[i] = 0.5 * math.sqrt(max(float(w @ (square - w @ square) ** 2), 0.0))
     length = np.concatenate([[0.0], np.cumsum(0.5 * (spread[1:] + spread[:-1]) * np.diff(grid))])
@@ -123,11 +124,12 @@ def _starts(
 ) -> Float[np.ndarray, "dim lanes"]:
     """Measured passes, drawn for each rung with the weights that its law gives them."""
     square = np.sum(first.points**2, axis=1)
+    uniform = np.asarray(jax.random.uniform(key, (len(springs), chains)))
     picks = []
     for i, spring in enumerate(springs):
-        log_w = jnp.asarray(first.log_weights - 0.5 * spring * square)
-        drawn = jax.random.categorical(jax.random.fold_in(key, i), log_w, shape=(chains,))
-        picks.append(np.asarray(drawn))
+        log_w = first.log_weights - 0.5 * spring * square
+        ranks = np.cumsum(np.exp(log_w - log_w.max()))
+        picks.append(np.searchsorted(ranks, uniform[i] * ranks[-1]))
     return first.points[np.concatenate(picks)].T
 
 
@@ -149,11 +151,11 @@ def climb_ladder(ask: Questions, first: HitOrMiss, key: PRNGKey, calls: int) -> 
     each = int(np.clip(calls // (rungs * _GROUPS * 2_000), 1, 8))
     chains = each * _GROUPS
     sweeps = calls // (rungs * chains)
-    if sweeps < 50:
+    if sweeps < 3 * _CHUNK:
         raise ArgumentError(
             f"{calls:,} calls give {sweeps} sweeps of a ladder with {rungs} rungs and {chains} "
             "walkers each",
-            f"give at least {50 * rungs * chains:,} calls to this stage",
+            f"give at least {3 * _CHUNK * rungs * chains:,} calls to this stage",
         )
     start_key, run_key = jax.random.split(key)
     u = jnp.asarray(_starts(first, springs, chains, start_key))
@@ -161,12 +163,11 @@ def climb_ladder(ask: Questions, first: HitOrMiss, key: PRNGKey, calls: int) -> 
     typical = jnp.sqrt(jnp.mean(square.reshape(rungs, chains), axis=1) / ask.dim)
     walkers = _Walkers(u=u, square=square, log_step=jnp.log(1.5 * typical / math.sqrt(ask.dim)))
     ladder = _Ladder(jnp.asarray(springs), chains)
-    warm = max(10, int(_WARMUP * sweeps))
+    # Compiled sweeps come in chunks, so that every run is the same program.
+    warm = _CHUNK * max(1, round(_WARMUP * sweeps / _CHUNK))
     run = _run_on_host if ask.on_host else _run_compiled
-    walkers, _ = run(ask, ladder, walkers, jax.random.fold_in(run_key, 0), warm, adapt=True)
-    _, records = run(
-        ask, ladder, walkers, jax.random.fold_in(run_key, 1), sweeps - warm, adapt=False
-    )
+    walkers, _ = run(ask, ladder, walkers, jax.random.fold_in(run_key, 0), warm, _GAIN)
+    _, records = run(ask, ladder, walkers, jax.random.fold_in(run_key, 1), sweeps - warm, 0.0)
     if len(records[0]) < 40:
         raise Interrupted
     return _solve(first, springs, chains, records)
@@ -195,13 +196,12 @@ def _settle(
     accept: Bool[Array, " lanes"],
     key: PRNGKey,
     number: Array,
-    *,
-    adapt: bool,
+    gain: Array,
 ) -> tuple[_Walkers, tuple[Array, ...]]:
     """Move those that passed, then exchange neighbours: odd and even pairs in turn."""
     rungs, chains = len(ladder.springs), ladder.chains
     share = jnp.mean(accept.reshape(rungs, chains).astype(u.dtype), axis=1)
-    log_step = walkers.log_step + (_GAIN * (share - _ACCEPTANCE) if adapt else 0.0)
+    log_step = walkers.log_step + gain * (share - _ACCEPTANCE)
     here = jnp.where(accept, u, walkers.u)
     square = jnp.sum(here * here, axis=0)
     table = square.reshape(rungs, chains)
@@ -232,10 +232,9 @@ def _sweeps(
     walkers: _Walkers,
     key: PRNGKey,
     first: Array,
-    count: int,
-    *,
-    adapt: bool,
+    gain: Array,
 ) -> tuple[_Walkers, tuple[tuple[Array, ...], Array]]:
+    """One chunk; all runs of a ladder share this program."""
     oracle, region, centre, directions = asked
 
     def sweep(walkers: _Walkers, number: Array) -> tuple[_Walkers, tuple[tuple[Array, ...], Array]]:
@@ -246,14 +245,14 @@ def _sweeps(
             allowed = allowed & region(x)
         keys = jax.random.split(ask_key, x.shape[1])
         accept = allowed & jax.vmap(oracle, in_axes=(0, 1))(keys, x)
-        walkers, record = _settle(ladder, walkers, u, accept, swap_key, number, adapt=adapt)
+        walkers, record = _settle(ladder, walkers, u, accept, swap_key, number, gain)
         return walkers, (record, jnp.sum(allowed))
 
-    return jax.lax.scan(sweep, walkers, first + jnp.arange(count))
+    return jax.lax.scan(sweep, walkers, first + jnp.arange(_CHUNK))
 
 
 def _run_compiled(
-    ask: Questions, ladder: _Ladder, walkers: _Walkers, key: PRNGKey, sweeps: int, *, adapt: bool
+    ask: Questions, ladder: _Ladder, walkers: _Walkers, key: PRNGKey, sweeps: int, gain: float
 ) -> tuple[_Walkers, Records]:
     """Sweeps of an oracle that JAX compiles, in chunks."""
     asked = (ask.oracle, ask.region, jnp.asarray(ask.centre), jnp.asarray(ask.directions))
@@ -261,9 +260,8 @@ def _run_compiled(
     for first in range(0, sweeps, _CHUNK):
         if ask.stop is not None and ask.stop():
             break
-        size = min(_CHUNK, sweeps - first)
         walkers, (record, calls) = _sweeps(
-            ladder, asked, walkers, key, jnp.asarray(first), size, adapt=adapt
+            ladder, asked, walkers, key, jnp.asarray(first), jnp.asarray(gain)
         )
         parts.append([np.asarray(a) for a in record])
         ask.calls += int(calls.sum())
@@ -278,7 +276,7 @@ _settle_one = eqx.filter_jit(_settle)
 
 
 def _run_on_host(
-    ask: Questions, ladder: _Ladder, walkers: _Walkers, key: PRNGKey, sweeps: int, *, adapt: bool
+    ask: Questions, ladder: _Ladder, walkers: _Walkers, key: PRNGKey, sweeps: int, gain: float
 ) -> tuple[_Walkers, Records]:
     """Sweeps of an oracle on the host, which is asked only where the springs allow it."""
     parts: list[Any] = []
@@ -292,7 +290,13 @@ def _run_on_host(
         except Interrupted:
             break
         walkers, record = _settle_one(
-            ladder, walkers, u, jnp.asarray(accept), swap_key, jnp.asarray(number), adapt=adapt
+            ladder,
+            walkers,
+            u,
+            jnp.asarray(accept),
+            swap_key,
+            jnp.asarray(number),
+            jnp.asarray(gain),
         )
         parts.append([np.asarray(a)[None] for a in record])
     if not parts:
