@@ -133,12 +133,18 @@ def _edges(radius: np.ndarray, hits: np.ndarray) -> np.ndarray:
 def _correlation(
     q: np.ndarray, repeats: np.ndarray, at: np.ndarray, again: np.ndarray
 ) -> np.ndarray:
-    """Correlation `φ = (⟨p²⟩/q - q)/(1 - q)` of two calls, pooled over neighbouring shells."""
+    """Correlation `φ = (⟨p²⟩/q - q)/(1 - q)` of two calls, pooled over neighbouring shells.
+
+    Less two standard errors: where a few repeats cannot tell, the oracle counts as the harder one,
+    whose points are all alike.
+    """
     shells = len(q)
     agreed = np.bincount(at, again.astype(float), shells)
     above = agreed - repeats * q
     room = repeats * (1.0 - q)
-    above, room = (np.concatenate([[0.0], np.cumsum(a)]) for a in (above, room))
+    above, room, agreed, asked = (
+        np.concatenate([[0.0], np.cumsum(a)]) for a in (above, room, agreed, repeats)
+    )
     if room[-1] <= 0:
         return np.where(q >= 1.0, 1.0, 0.0)
     phi = np.empty(shells)
@@ -150,7 +156,9 @@ def _correlation(
             if seen >= _REPEATS or (low == 0 and high == shells):
                 break
             reach += 1
-        phi[i] = np.clip((above[high] - above[low]) / seen, 0.0, 1.0)
+        yes, tries = agreed[high] - agreed[low], asked[high] - asked[low]
+        doubt = 2.0 * np.sqrt(yes * (1.0 - yes / tries))
+        phi[i] = np.clip((above[high] - above[low] - doubt) / seen, 0.0, 1.0)
     return phi
 
 
