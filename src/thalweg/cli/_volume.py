@@ -196,14 +196,9 @@ def _from_system(system: "System", state: int, console: "Console") -> _State:
     tol = 1e-3 * system.length
     for row in good:
         x = ends.x[row]
-        last = known[-1] if known else None
-        near = last is not None and abs(ends.value[row] - last.value) < 1e-6 * (
-            1.0 + abs(last.value)
-        )
-        if near and any(
-            abs(old.value - last.value) < 1e-5 and system.symmetry.match(old.x, x, tol) is not None
-            for old in known
-        ):
+        near = 1e-6 * (1.0 + abs(ends.value[row]))
+        same = (old for old in known if abs(ends.value[row] - old.value) < near)
+        if any(system.symmetry.match(old.x, x, tol) is not None for old in same):
             continue
         (certified,) = certify_many(system, x[None], 0)
         if certified.certificate.outcome is Outcome.success:

@@ -31,7 +31,8 @@ from thalweg.sampling import (
 from thalweg.sampling.volume import ask_many
 from thalweg.sampling.volume._difficulty import beta_roots
 from thalweg.sampling.volume._hit_or_miss import log_weights
-from thalweg.sampling.volume._membership import checked_identity, deviation, upright
+from thalweg.sampling.volume._membership import checked_identity
+from thalweg.sampling.volume._same import deviation, upright
 from thalweg.sampling.volume._tether import free_energies
 from thalweg.search import FIRE, LBFGS
 

@@ -23,7 +23,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
-from scipy import special
 
 from thalweg.core import AbstractOracle, ArgumentError, PRNGKey
 
@@ -290,7 +289,7 @@ def log_weights(widths: np.ndarray, draws: np.ndarray, dim: int, radius: np.ndar
 
 def _log_sum(log_terms: np.ndarray) -> tuple[float, float]:
     """Logarithm of a sum of independent contributions, and its standard error."""
-    log_total = float(special.logsumexp(log_terms))
+    log_total = float(np.logaddexp.reduce(log_terms))
     return log_total, float(np.sqrt(np.sum(np.exp(2.0 * (log_terms - log_total)))))
 
 
@@ -306,7 +305,7 @@ def estimate(draws: Draws, widths: np.ndarray, dim: int) -> HitOrMiss:
         raise ArgumentError("no point passed", "give more calls")
     radius = draws.radius[draws.hit]
     log_w = log_weights(widths, count, dim, radius)
-    log_volume = float(special.logsumexp(log_w))
+    log_volume = float(np.logaddexp.reduce(log_w))
     w = np.exp(log_w - log_volume)
     at = draws.width[draws.hit]
     square = radius**2

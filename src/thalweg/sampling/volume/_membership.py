@@ -21,7 +21,6 @@ from thalweg.core import (
     AbstractDynamics,
     AbstractOracle,
     AbstractSolver,
-    AbstractSymmetry,
     ArgumentError,
     ClusterSymmetry,
     NoSymmetry,
@@ -38,6 +37,7 @@ from thalweg.core import (
 
 from ._flow import SteepestDescent
 from ._oracles import AbstractBatchOracle
+from ._same import deviation, upright
 
 Identity = Literal["labelled", "isomer"]
 
@@ -112,7 +112,7 @@ class AbstractMembership(AbstractBatchOracle):
         """Any image of the minimum."""
         symmetry, x = self.system.symmetry, np.asarray(self.minimum)
         tol = self.close * self.system.length
-        finite = np.isfinite(end).all(axis=1)
+        finite = np.asarray(np.isfinite(end).all(axis=1))
         return np.array(
             [
                 ok and symmetry.match(x, y, tol) is not None
@@ -264,7 +264,7 @@ class NoisyDescent(AbstractMembership):
             at = np.minimum(np.arange(first, first + _BLOCK), len(x) - 1)
             parts.append(np.asarray(_shaken(self, key, jnp.asarray(rows[at]), jnp.asarray(x[at]))))
         shaken = np.concatenate(parts)[: len(x)]
-        finite = np.isfinite(shaken).all(axis=1)
+        finite = np.asarray(np.isfinite(shaken).all(axis=1))
         finished = solve_many(self.system, self.minimiser, np.where(finite[:, None], shaken, x))
         return finished.x, finite & (finished.outcome == Outcome.success)
 
@@ -413,50 +413,3 @@ def _quench(system: System, minimiser: AbstractSolver, x: Point) -> tuple[Point,
     begin = (minimiser.init(system, x), jnp.zeros((), jnp.int32), jnp.asarray(RUNNING))
     state, _, status = jax.lax.while_loop(lambda loop: loop[2] == RUNNING, body, begin)
     return state.x, status == int(Outcome.success)
-
-
-def _centred(symmetry: ClusterSymmetry, x: Any) -> Any:
-    """Points `(points, dof)` as particles about their centroids."""
-    r = x.reshape(len(x), len(symmetry.species), symmetry.dim)
-    return r - r.mean(axis=1, keepdims=True) if symmetry.translation else r
-
-
-def deviation(symmetry: AbstractSymmetry, minimum: Any, end: Any, xp: Any = np) -> Any:
-    """Largest difference of a coordinate after shifting and turning, labels kept, `(points,)`.
-
-    Args:
-        symmetry: Says what may be shifted and turned.
-        minimum: Flat point.
-        end: Points to compare it with, `(points, dof)`.
-        xp: The module to compute with, NumPy or `jax.numpy`.
-    """
-    end = xp.where(xp.isfinite(end), end, 1e100)
-    if isinstance(symmetry, PeriodicSymmetry):
-        # Without folding: a particle that has gone round the box is another copy of the minimum.
-        off = (end - minimum).reshape(len(end), len(symmetry.species), len(symmetry.box))
-        return xp.abs(off - off.mean(axis=1, keepdims=True)).max(axis=(1, 2))
-    if not isinstance(symmetry, ClusterSymmetry):
-        return xp.abs(end - minimum).max(axis=1)
-    a, b = _centred(symmetry, minimum[None]), _centred(symmetry, end)
-    if symmetry.rotation:
-        left, _, right = xp.linalg.svd(xp.einsum("oia,pib->pab", a, b))
-        sign = xp.sign(xp.linalg.det(left) * xp.linalg.det(right))
-        proper = xp.concatenate(
-            [xp.ones((len(end), symmetry.dim - 1), left.dtype), sign[:, None]], axis=1
-        )
-        b = xp.einsum("pia,pba->pib", b, (left * proper[:, None]) @ right)
-    return xp.abs(a - b).max(axis=(1, 2))
-
-
-def upright(symmetry: AbstractSymmetry, minimum: Any, x: Any, xp: Any = np) -> Any:
-    """Whether the identity is the rotation that fits each point of the slice best, `(points,)`.
-
-    On the slice the matrix `Σ a_i b_iᵀ` is symmetric; no proper rotation then beats the identity
-    if and only if no two of its eigenvalues have a negative sum.
-    """
-    if not (isinstance(symmetry, ClusterSymmetry) and symmetry.rotation):
-        return xp.ones(len(x), bool)
-    a, b = _centred(symmetry, minimum[None]), _centred(symmetry, x)
-    form = xp.einsum("oia,pib->pab", a, b)
-    values = xp.linalg.eigvalsh(0.5 * (form + xp.swapaxes(form, 1, 2)))
-    return values[:, 0] + values[:, 1] >= -1e-12 * xp.abs(values).max(axis=1)

@@ -194,8 +194,8 @@ def _exchange(
         jax.tree.map(lambda a: a[:-1], (state.x, state.kept)),
         jax.tree.map(lambda a: a[1:], (state.x, state.kept)),
     )
-    down = _ask(problem, *soft, problem.softness[:-1]) & state.passed[1:]
-    up = _ask(problem, *strict, problem.softness[1:]) & state.passed[:-1]
+    down = _ask(problem, soft[0], soft[1], problem.softness[:-1]) & state.passed[1:]
+    up = _ask(problem, strict[0], strict[1], problem.softness[1:]) & state.passed[:-1]
     turn = jnp.arange(replicas - 1) % 2 == number % 2
     swap = turn[:, None] & down & (up | ~state.passed[:-1])
     none = jnp.zeros((1, chains), bool)

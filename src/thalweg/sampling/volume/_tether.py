@@ -361,7 +361,7 @@ def free_energies(
     def value(free: np.ndarray) -> tuple[float, np.ndarray]:
         """The convex function that MBAR minimises, and the weights of all samples on all rungs."""
         exponent = free[:, None] - energy
-        total = special.logsumexp(exponent, axis=0)
+        total = np.asarray(special.logsumexp(exponent, axis=0))
         return float(total.sum() - count * free.sum()), np.exp(exponent - total)
 
     free = guess - guess[0]
@@ -375,6 +375,7 @@ def free_energies(
         step = np.zeros(rungs)
         step[1:] = -np.linalg.lstsq(curvature, slope[1:], rcond=1e-14)[0]
         length = 1.0
+        new, heavier = level, weight
         while length > 1e-6:
             new, heavier = value(free + length * step)
             if new <= level + 1e-4 * length * float(slope @ step) + 1e-12 * abs(level):
