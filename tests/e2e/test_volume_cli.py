@@ -16,7 +16,6 @@ def test_half_a_double_well():
     assert done.exit_code == 0, done.output
     facts = json.loads(done.stdout)
     assert facts["dim"] == 2
-    assert facts["trusted"]
     assert facts["minimiser"] == "ode"
     assert facts["difficulty"]["noise"] == 0.0
     # The box that searches start in is 3 by 2, and half of it belongs to either minimum.

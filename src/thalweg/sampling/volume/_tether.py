@@ -87,6 +87,10 @@ class TetheredLadder:
     sweeps: int
 
 
+class TooFewCalls(ArgumentError):
+    """A ladder cannot be sampled with so few."""
+
+
 class _Walkers(eqx.Module):
     """Displacements that have passed, lanes last; rungs before chains."""
 
@@ -152,7 +156,7 @@ def climb_ladder(ask: Questions, first: HitOrMiss, key: PRNGKey, calls: int) -> 
     chains = each * _GROUPS
     sweeps = calls // (rungs * chains)
     if sweeps < 3 * _CHUNK:
-        raise ArgumentError(
+        raise TooFewCalls(
             f"{calls:,} calls give {sweeps} sweeps of a ladder with {rungs} rungs and {chains} "
             "walkers each",
             f"give at least {3 * _CHUNK * rungs * chains:,} calls to this stage",

@@ -25,7 +25,7 @@ from ._hit_or_miss import (
     log_weights,
 )
 from ._oracles import Region
-from ._tether import TetheredLadder, climb_ladder
+from ._tether import TetheredLadder, TooFewCalls, climb_ladder
 
 Stage = Literal["hit-or-miss", "ladder"]
 
@@ -170,7 +170,13 @@ def basin_volume(  # noqa: PLR0913 - all but three have defaults
             run.draws = draws.joined(draw(ask, second_key, sigma, left - left // 2))
             run.judge(calls)
         else:
-            ladder = climb_ladder(ask, run.first, ladder_key, left - left // 2)
+            try:
+                ladder = climb_ladder(ask, run.first, ladder_key, left - left // 2)
+            except TooFewCalls:
+                if stage == "ladder":
+                    raise
+                run.draws = draws.joined(draw(ask, second_key, sigma, left - left // 2))
+                run.judge(calls)
     except Interrupted:
         stopped = True
     return run.verdict(ladder, calls, time.perf_counter() - began, stopped=stopped)
