@@ -100,22 +100,6 @@ def test_a_ladder_agrees_with_independent_draws(dim):
         assert alone == pytest.approx(log_integral, abs=5 * first.log_volume_se + 0.05)
 
 
-@pytest.mark.statistical
-def test_a_thin_slab_by_the_ladder():
-    """A sharp slab, 1 by 6^4, by walkers alone: no Gaussian has its shape."""
-    half = jnp.array([0.5, 3.0, 3.0, 3.0, 3.0])
-
-    def inside(key, x):
-        return jnp.all(jnp.abs(x) <= half)
-
-    oracle = FunctionOracle(inside, deterministic=True)
-    volume = basin_volume(oracle, np.zeros(5), jax.random.key(3), calls=200_000, stage="ladder")
-    exact = float(np.sum(np.log(2 * np.asarray(half))))
-    assert volume.difficulty.noise == 0.0
-    assert abs(volume.log_volume - exact) < FIVE * volume.error
-    assert volume.error < 0.5
-
-
 def covered(dim, calls, repeats):
     exact = SkirtOracle(1.0, 0.1).log_volume(dim)
     runs = [skirt_volume(dim, calls, number) for number in range(repeats)]
