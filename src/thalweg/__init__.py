@@ -76,6 +76,7 @@ if TYPE_CHECKING:
     from .sampling import Oracle as Oracle
     from .sampling import Samples as Samples
     from .sampling import advise as advise
+    from .sampling import basin_volume as basin_volume
     from .sampling import parallel_tempering as parallel_tempering
     from .sampling import sample as sample
     from .search import FIRE as FIRE
@@ -112,8 +113,8 @@ _HOMES = {
         "disconnectivity_tree estimate_completeness network_statistics pathway"
     ),
     "sampling": (
-        "Campaign ExactWeight NoisyEnergy NoisyWeight Oracle Samples advise parallel_tempering "
-        "sample"
+        "Campaign ExactWeight NoisyEnergy NoisyWeight Oracle Samples advise basin_volume "
+        "parallel_tempering sample"
     ),
     "search": (
         "FIRE LBFGS Band BasinHopping Dimer EigenvectorFollowing certify_many climb quench "

@@ -17,6 +17,7 @@ from ._sample import sample
 from ._systems import systems
 from ._thermo import thermo
 from ._tree import tree
+from ._volume import volume
 
 app = typer.Typer(
     name="thalweg",
@@ -63,6 +64,7 @@ app.command("network", short_help="Describe the network of minima as a graph.")(
 app.command("info", short_help="Say what a landscape holds and what is missing.")(info)
 app.command("rates", short_help="Say how fast it moves between minima, and by which path.")(rates)
 app.command("sample", short_help="Sample a weight that is seen through noise.")(sample)
+app.command("volume", short_help="Measure how big the basin of a minimum is.")(volume)
 app.command("systems", short_help="List the systems of the catalogue.")(systems)
 app.command("export", short_help="Write PATHSAMPLE files, xyz, npz or CSV.")(export)
 app.command("import", short_help="Read PATHSAMPLE files into a new store.")(import_)

@@ -21,6 +21,8 @@ A tour:
   `Container` keeps the particles of a cluster together.
 - `Campaign`: laboratories and screens; `thalweg.sampling.campaign` has its conditions, kernels and
   records.
+- `basin_volume`: how big a state is, when only a yes/no oracle can tell what belongs to it;
+  `thalweg.sampling.volume` opens with a tour of memberships, regions and the ladders behind it.
 
 ```python
 noisy = NoisyWeight(lambda key, x: -x**4 + jax.random.normal(key))   # log of the weight
@@ -96,3 +98,14 @@ from .kernels import TwoCoin as TwoCoin
 from .kernels import UniformMove as UniformMove
 from .kernels import Walk as Walk
 from .kernels import kernel_names as kernel_names
+from .volume import BasinMembership as BasinMembership
+from .volume import BasinVolume as BasinVolume
+from .volume import BoxRegion as BoxRegion
+from .volume import FlowMembership as FlowMembership
+from .volume import FunctionOracle as FunctionOracle
+from .volume import HostOracle as HostOracle
+from .volume import NoisyDescent as NoisyDescent
+from .volume import SkirtOracle as SkirtOracle
+from .volume import SteepestDescent as SteepestDescent
+from .volume import basin_volume as basin_volume
+from .volume import softness_ladder as softness_ladder
