@@ -20,7 +20,13 @@ from thalweg.workflows import MapConfig
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
-SLOW = {"map-an-ase-system.md", "map-a-cluster.md", "choose-a-kernel.md", "noisy-weights.md"}
+SLOW = {
+    "volume.md",
+    "map-an-ase-system.md",
+    "map-a-cluster.md",
+    "choose-a-kernel.md",
+    "noisy-weights.md",
+}
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", flags=re.DOTALL | re.MULTILINE)
 
 
