@@ -140,16 +140,14 @@ def estimate_completeness(
     frequencies = np.bincount(found, minlength=_MOST + 1)
     searches, known = int(found.sum()), len(hits)
     coverage = _coverage(frequencies, searches)
-    z = float(special.ndtri(0.5 + 0.5 * confidence))
+    trusted = coverage >= _TRUSTED_COVERAGE and searches >= _TRUSTED_SEARCHES
+    if method == "lognormal" and not trusted and len(found):
+        method = "chao1"  # too little data for a law; this is a lower bound whatever the law
     if len(found):
+        z = float(special.ndtri(0.5 + 0.5 * confidence))
         total, error, lower, upper = _METHODS[method](frequencies, z)
     else:
         total, error, lower, upper = float(known), math.inf, float(known), math.inf
-    trusted = coverage >= _TRUSTED_COVERAGE and searches >= _TRUSTED_SEARCHES
-    if method == "lognormal" and not trusted and len(found):
-        # Too little data for a law; this is a lower bound whatever the law.
-        method = "chao1"
-        total, error, lower, upper = _METHODS[method](frequencies, z)
     return CompletenessEstimate(
         method=method,
         observed=known,
