@@ -2,7 +2,8 @@
 
 - `AbstractEnergy`: a scalar field (`FunctionEnergy`, `SumEnergy`, `HostEnergy` for functions
   outside JAX, `AbstractLaneEnergy` for those that evaluate many points at once).
-- `AbstractDynamics`: a vector field (`GradientFlow`).
+- `AbstractDynamics`: a vector field (`GradientFlow`); `AbstractMap`: a step in discrete time
+  (`EulerMap`).
 - `AbstractNoisyWeight`, `AbstractNoisyEnergy`, `AbstractOracle`: noisy measurements.
 - `AbstractSpace`: what a flat point stands for (`FreeSpace`, `PeriodicSpace`, `SphereSpace`,
   `FlatSpace` for any pytree).
@@ -22,6 +23,8 @@ from ._certificate import Certificate as Certificate
 from ._check_energy import check_curvature as check_curvature
 from ._check_energy import check_energy as check_energy
 from ._dynamics import AbstractDynamics as AbstractDynamics
+from ._dynamics import AbstractMap as AbstractMap
+from ._dynamics import EulerMap as EulerMap
 from ._dynamics import GradientFlow as GradientFlow
 from ._dynamics import jacobian as jacobian
 from ._energy import AbstractEnergy as AbstractEnergy

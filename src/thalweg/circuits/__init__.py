@@ -1,0 +1,1 @@
+"""Recurrent circuits whose stability is certified, and their training."""
