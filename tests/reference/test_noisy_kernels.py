@@ -121,7 +121,7 @@ def test_stored_weight(states, noise):
 
 
 @pytest.mark.statistical
-@pytest.mark.parametrize("noise", ["zero", pytest.param("lognormal", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("noise", [slow("zero"), slow("lognormal")])
 def test_stored_weight_of_several_replicates(noise):
     kernel = ts.StoredWeight(replicates=3, proposal=ts.RingMove(8))
     found = agree(noisy(8, NOISE[noise]), kernel, 8)
@@ -200,6 +200,7 @@ def test_penalty_of_known_variance(states, s):
 
 
 @pytest.mark.statistical
+@pytest.mark.slow
 def test_penalty_of_estimated_variance():
     agree(noisy_energy(8, 1.5), ts.Penalty(replicates=8, proposal=ts.RingMove(8)), 8)
 
@@ -227,6 +228,7 @@ def test_exchange(states):
 
 
 @pytest.mark.statistical
+@pytest.mark.slow
 def test_minibatch_barker_is_close():
     """Approximate by construction: total variation below 0.005, and it says so."""
     found, seen = frequencies(

@@ -339,6 +339,7 @@ def test_mean_acceptance_on_a_flat_landscape_is_erfc(s):
 
 
 @pytest.mark.statistical
+@pytest.mark.slow
 def test_a_softness_ladder_finds_the_transition_state():
     """Shots at 1, 4, 16 and 64 times the temperature, exchanged with their stored energies.
 

@@ -154,6 +154,7 @@ def test_a_majority_vote_measures_another_state():
 
 
 @pytest.mark.statistical
+@pytest.mark.slow
 def test_basins_add_up_to_the_box():
     """Müller-Brown: three basins of the gradient flow fill the rectangle; a grid says how."""
     surface = system("muller-brown")
@@ -206,6 +207,7 @@ def test_the_flow_and_an_optimiser_have_different_basins():
     assert 0.005 < np.mean(jumps != flow) < 0.06
 
 
+@pytest.mark.slow
 def test_a_cluster_in_a_container():
     """LJ3: labelled basins of the one minimum, and its mirror image, fill the container.
 

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, Int, Key
 
-from thalweg.core import ArgumentError, PRNGKey, require_x64
+from thalweg.core import ArgumentError, PRNGKey, as_key, require_x64
 
 from ._chain import MarkovChain
 from ._sparse_log import States, mask
@@ -77,7 +77,7 @@ def first_passages(
     a: States,
     b: States,
     *,
-    key: PRNGKey,
+    key: PRNGKey | int = 0,
     walkers: int = 1000,
     max_jumps: int = 1_000_000,
 ) -> FirstPassages:
@@ -87,7 +87,8 @@ def first_passages(
         chain: The chain.
         a: Where they begin: a state, several, or a mask.
         b: Where they end.
-        key: Random key; walker `i` uses `fold_in(key, i)`, however many there are.
+        key: Random key, or a number to make one of; walker `i` uses `fold_in(key, i)`,
+            however many there are.
         walkers: How many.
         max_jumps: When to give up. At low temperature walkers jump to and fro within a group of
             states very often; `MarkovChain.mfpt` does not mind.
@@ -122,14 +123,14 @@ def first_passages(
 
 
 def simulate(
-    chain: MarkovChain, start: int, *, key: PRNGKey, walkers: int = 1, jumps: int = 1000
+    chain: MarkovChain, start: int, *, key: PRNGKey | int = 0, walkers: int = 1, jumps: int = 1000
 ) -> JumpTrajectories:
     """Follow walkers for a number of jumps.
 
     Args:
         chain: The chain.
         start: State that all begin in.
-        key: Random key.
+        key: Random key, or a number to make one of.
         walkers: How many.
         jumps: Number of states to record for each, the start included.
 
@@ -167,8 +168,9 @@ def _table(chain: MarkovChain) -> Table:
     return jnp.asarray(total), jnp.asarray(neighbours), jnp.asarray(waits)
 
 
-def _keys(key: PRNGKey, walkers: int) -> Key[jax.Array, " walkers"]:
-    return jax.vmap(lambda i: jax.random.fold_in(key, i))(jnp.arange(walkers))
+def _keys(key: PRNGKey | int, walkers: int) -> Key[jax.Array, " walkers"]:
+    root = as_key(key)
+    return jax.vmap(lambda i: jax.random.fold_in(root, i))(jnp.arange(walkers))
 
 
 def _jump(

@@ -27,7 +27,7 @@ import jax
 import numpy as np
 import scipy.special
 
-from thalweg.core import ArgumentError, Array, Float, PRNGKey
+from thalweg.core import ArgumentError, Array, Float, PRNGKey, as_key
 
 from ._diagnostics import pareto_k
 from ._starts import begin
@@ -163,7 +163,7 @@ def advise(
     check_target(target)
     if step_cost < 0:
         raise ArgumentError(f"step_cost={step_cost} is negative")
-    root = jax.random.key(key) if isinstance(key, int) else key
+    root = as_key(key)
     if isinstance(target, ExactWeight):
         return _for_exact(target)
     settled = _settle(target, root, start)

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from thalweg.core import ArgumentError, PRNGKey
+from thalweg.core import ArgumentError, PRNGKey, as_key
 
 from . import _checkpoint
 from ._advice import advise
@@ -134,7 +134,7 @@ def sample(  # noqa: PLR0913 - all but one have defaults
     precision = jnp.dtype(
         dtype or (jnp.float64 if jax.config.read("jax_enable_x64") else "float32")
     )
-    root = jax.random.key(key) if isinstance(key, int) else key
+    root = as_key(key)
     warm = max(400, steps // 4) if warmup is None else warmup
     if warm < 0:
         raise ArgumentError(f"warmup={warm} is negative")

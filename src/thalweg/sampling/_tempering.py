@@ -33,6 +33,7 @@ from thalweg.core import (
     Outcome,
     PRNGKey,
     System,
+    as_key,
     require_x64,
     start_points,
     value_and_grad,
@@ -115,7 +116,7 @@ class _Run(eqx.Module):
 def parallel_tempering(  # noqa: PLR0913 - all but three have defaults
     system: System,
     temperatures: Sequence[float] | Float[np.ndarray, " temperatures"],
-    key: PRNGKey,
+    key: PRNGKey | int = 0,
     *,
     sweeps: int = 5_000,
     warmup: int | None = None,
@@ -133,7 +134,8 @@ def parallel_tempering(  # noqa: PLR0913 - all but three have defaults
         system: What to sample; its space keeps proposals where they belong.
         temperatures: The ladder, ascending. Neighbours should exchange at least one time in ten:
             see `TemperingSamples.exchange`.
-        key: Random key; together with the other arguments it fixes the result (without `budget`).
+        key: Random key, or a number to make one of; together with the other arguments it fixes
+            the result (without `budget`).
         sweeps: Sweeps to record. A sweep is `moves` moves and an attempt to exchange.
         warmup: Sweeps before them in which steps are adapted; a quarter of `sweeps` by default.
         moves: Metropolis moves of all coordinates in a sweep.
@@ -159,7 +161,7 @@ def parallel_tempering(  # noqa: PLR0913 - all but three have defaults
         raise ArgumentError(f"acceptance={acceptance} must lie between 0 and 1")
     k_b = system.units.boltzmann if boltzmann is None else float(boltzmann)
     run = _Run(system, jnp.asarray(k_b * ladder), replicas, moves, acceptance, constraint)
-    start_key, warm_key, main_key = jax.random.split(key, 3)
+    start_key, warm_key, main_key = jax.random.split(as_key(key), 3)
     walkers = _begin(run, start_key, start)
     limit = math.inf if budget is None else began + budget
     share = warm / (warm + sweeps)

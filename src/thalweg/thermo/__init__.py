@@ -10,7 +10,7 @@ A tour:
 - `with_missing_minima`: intervals for what has probably not been found.
 - `free_energy_network`, `free_energy_groups`: free energies at a temperature, for
   `thalweg.landscape.disconnectivity_tree` to draw; regrouped by a barrier.
-- `reweight`: curves with error bars from sampling, which assumes no harmonic wells (needs pymbar).
+- `reweight`: curves with error bars from sampling, which assumes no harmonic wells.
 
 ```python
 ensemble = HarmonicEnsemble.of(landscape)

@@ -14,23 +14,18 @@ Source: Shirts & Chodera, J. Chem. Phys. 129, 124105 (2008).
 """
 
 import dataclasses
-import logging
 
-import jax
 import numpy as np
 from jaxtyping import Float
 from scipy import special
 
 from thalweg.core import ArgumentError
-from thalweg.sampling import TemperingSamples
+from thalweg.sampling import TemperingSamples, mbar_free_energies
 
 from ._superposition import checked_temperature
 
 _MOST = 24_000
 """Energies that enter the solution; more are thinned evenly, since they are correlated anyway."""
-
-_PROTOCOL = ({"method": "adaptive", "options": {"min_sc_iter": 0}},)
-"""Newton's method from a good guess: it needs a few iterations, pymbar's general one hundreds."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -68,7 +63,6 @@ def reweight(
     Raises:
         ArgumentError: if a temperature lies outside the ladder, where no error bar can be
             trusted, or there is one replica only.
-        ImportError: if pymbar is not installed.
     """
     grid = checked_temperature(temperatures)
     ladder, replicas = samples.temperatures, samples.energies.shape[2]
@@ -113,20 +107,13 @@ def _free_energies(
     guess: Float[np.ndarray, " temperatures"] | None,
 ) -> Float[np.ndarray, " temperatures"]:
     """Reduced free energies of the ladder, by pymbar."""
-    if len(beta) == 1:
-        return np.zeros(1)
-    mbar = _pymbar()
     lowest = float(energies.min())
     flat = energies.reshape(-1) - lowest
     if guess is None:  # thermodynamic integration: d(βF)/dβ is the mean energy
         mean = energies.mean(axis=(1, 2)) - lowest
         steps = 0.5 * (mean[1:] + mean[:-1]) * np.diff(beta)
         guess = np.concatenate([[0.0], np.cumsum(steps)])
-    number = np.full(len(beta), energies[0].size)
-    reduced = beta[:, None] * flat
-    with jax.numpy_dtype_promotion("standard"):  # pymbar mixes integers and floats
-        solved = mbar.MBAR(reduced, number, initial_f_k=guess, solver_protocol=_PROTOCOL)
-    return np.asarray(solved.f_k)
+    return mbar_free_energies(beta[:, None] * flat, guess)
 
 
 def _moments(
@@ -145,19 +132,3 @@ def _moments(
         mean[k] = weight @ flat
         capacity[k] = target**2 * (weight @ (flat - mean[k]) ** 2)
     return lowest + mean, capacity
-
-
-def _pymbar():
-    """Pymbar, or an error that says how to get it."""
-    chatter = logging.getLogger("pymbar")
-    level = chatter.level
-    chatter.setLevel(logging.ERROR)  # at import it warns of a module that is not used here
-    try:
-        import pymbar
-    except ModuleNotFoundError as error:
-        raise ImportError(
-            "reweighting samples needs pymbar: pip install 'thalweg[sampling]'"
-        ) from error
-    finally:
-        chatter.setLevel(level)
-    return pymbar

@@ -34,7 +34,7 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from thalweg.core import ArgumentError, PRNGKey
+from thalweg.core import ArgumentError, PRNGKey, as_key
 from thalweg.landscape import CompletenessEstimate, TransitionNetwork, estimate_completeness
 
 from ._superposition import AbstractEnsemble, checked_temperature
@@ -91,7 +91,7 @@ class MissingMinima:
 def with_missing_minima(
     ensemble: AbstractEnsemble,
     temperatures: Float[np.ndarray, " temperatures"],
-    key: PRNGKey,
+    key: PRNGKey | int = 0,
     *,
     completeness: CompletenessEstimate | None = None,
     draws: int = 400,
@@ -102,7 +102,7 @@ def with_missing_minima(
     Args:
         ensemble: Any superposition; the hits of its network say how often each minimum was found.
         temperatures: Where, `(temperatures,)`.
-        key: Random key; the same key gives the same interval.
+        key: Random key, or a number to make one of; the same key gives the same interval.
         completeness: How many are missing; by default estimated from the hits.
         draws: How many times the missing minima are drawn.
         confidence: Nominal probability that the interval holds the complete superposition.
@@ -124,7 +124,7 @@ def with_missing_minima(
             "imported networks have no hits; map the system, or leave the interval out",
         )
     known = estimate_completeness(hits) if completeness is None else completeness
-    extra = _draw_extra(ensemble.network, completeness, key, draws)
+    extra = _draw_extra(ensemble.network, completeness, as_key(key), draws)
     capacity, energy, share = _mixtures(ensemble, grid, extra)
     tail = 0.5 * (1.0 - confidence)
     plain_c, plain_u = ensemble.heat_capacity(grid), ensemble.internal_energy(grid)

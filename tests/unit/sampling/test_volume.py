@@ -26,6 +26,7 @@ from thalweg.sampling import (
     SkirtOracle,
     SteepestDescent,
     basin_volume,
+    mbar_free_energies,
     softness_ladder,
 )
 from thalweg.sampling.volume import ask_many
@@ -33,7 +34,6 @@ from thalweg.sampling.volume._difficulty import beta_roots
 from thalweg.sampling.volume._hit_or_miss import log_weights
 from thalweg.sampling.volume._membership import checked_identity
 from thalweg.sampling.volume._same import deviation, upright
-from thalweg.sampling.volume._tether import free_energies
 from thalweg.search import FIRE, LBFGS
 
 KEY = jax.random.key(0)
@@ -236,20 +236,9 @@ def test_mbar_of_springs():
     """Free Gaussians: `f` is `(dim/2) log κ`; seven standard errors of 3,200 samples."""
     springs = np.array([4.0, 2.0, 1.0])
     for guess in (np.zeros(3), np.array([0.0, 5.0, -40.0])):
-        free = free_energies(free_gaussians(springs), springs, guess)
+        flat = np.moveaxis(free_gaussians(springs), 1, 0).reshape(1, -1)
+        free = mbar_free_energies(0.5 * springs[:, None] * flat, guess)
         np.testing.assert_allclose(free, 1.5 * np.log(springs / springs[0]), atol=0.06)
-
-
-@pytest.mark.filterwarnings("ignore")  # of options that its solver does not take
-def test_mbar_against_another_code():
-    pymbar = pytest.importorskip("pymbar")
-    springs = np.array([4.0, 2.5, 1.0])
-    squares = free_gaussians(springs)[:300]
-    flat = np.moveaxis(squares, 1, 0).reshape(1, -1)
-    with jax.numpy_dtype_promotion("standard"):
-        other = pymbar.MBAR(0.5 * springs[:, None] * flat, np.full(3, 300 * 8))
-    ours = free_energies(squares, springs, np.zeros(3))
-    np.testing.assert_allclose(ours, np.asarray(other.f_k - other.f_k[0]), atol=1e-6)
 
 
 # ---------------------------------------------------------------- memberships

@@ -42,6 +42,11 @@ _SPARE = 1.15
 """The widest Gaussian is so much wider than the last of the pilot's that had a hit."""
 
 
+def _reach(sigma: float, dim: int) -> float:
+    """Distance that few draws of a Gaussian exceed: the mean and two standard deviations of it."""
+    return sigma * (math.sqrt(dim) + math.sqrt(2.0))
+
+
 class Interrupted(Exception):
     """Somebody asked to stop."""
 
@@ -205,7 +210,7 @@ def find_widths(
                 break
             continue
         last = wide
-        outside = hit & (radius > wide * math.sqrt(ask.dim))
+        outside = hit & (radius > _reach(wide, ask.dim))
         if hit.sum() >= _LEAST_SEEN and not outside.any():
             break
     return np.geomspace(sigma, max(_SPARE * last, factor * sigma), count)
@@ -328,7 +333,7 @@ def estimate(draws: Draws, widths: np.ndarray, dim: int) -> HitOrMiss:
         mean_square=mean_square,
         mean_square_se=spread(w * (square - mean_square)),
         largest=float(w.max()),
-        beyond=float(w[radius > widths[-1] * math.sqrt(dim)].sum()),
+        beyond=float(w[radius > _reach(widths[-1], dim)].sum()),
         points=draws.points,
         log_weights=log_w,
     )

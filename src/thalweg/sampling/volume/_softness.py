@@ -23,7 +23,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 from numpy.typing import ArrayLike
 
-from thalweg.core import ArgumentError, Point, PRNGKey, require_x64
+from thalweg.core import ArgumentError, Point, PRNGKey, as_key, require_x64
 
 Draw = Callable[[PRNGKey], Any]
 """`key -> K`: one draw of the resource, a scalar or any array."""
@@ -88,7 +88,7 @@ def softness_ladder(
     passes: Passes,
     draw: Draw,
     start: ArrayLike,
-    key: PRNGKey,
+    key: PRNGKey | int = 0,
     *,
     softness: Sequence[float] = (1.0, 4.0, 16.0, 64.0),
     step: float | Sequence[float] = 1.0,
@@ -105,7 +105,7 @@ def softness_ladder(
         passes: `(x, K, T) -> bool`; whoever passes with one softness must pass with a larger one.
         draw: `key -> K`.
         start: Where all begin, flat.
-        key: Random key; with the other arguments it fixes the result.
+        key: Random key, or a number to make one of; with the other arguments it fixes the result.
         softness: The ladder, ascending from 1, which is the question itself.
         step: Half-width of a move in each coordinate: one number, or one for each replica.
         sweeps: Sweeps.
@@ -127,7 +127,7 @@ def softness_ladder(
     point = np.asarray(start, float).reshape(-1)
     problem = _Problem(draw, passes, jnp.asarray(ladder), jnp.asarray(width))
     (x, passed), accepted, swapped, tried = jax.tree.map(
-        np.asarray, _run(problem, jnp.asarray(point), key, sweeps, chains)
+        np.asarray, _run(problem, jnp.asarray(point), as_key(key), sweeps, chains)
     )
     return SoftnessSamples(
         points=x,

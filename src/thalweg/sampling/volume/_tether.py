@@ -29,6 +29,7 @@ from jaxtyping import Array, Bool, Float
 from scipy import special
 
 from thalweg.core import AbstractOracle, ArgumentError, PRNGKey
+from thalweg.sampling._mbar import mbar_free_energies
 
 from ._hit_or_miss import HitOrMiss, Interrupted, Questions
 from ._oracles import Region
@@ -48,11 +49,6 @@ _DISTANCE = 0.7
 _RUNGS = (4, 32)
 _MOST = 12_000
 """Squared radii that enter one MBAR solution."""
-
-_NOTHING = 1e-300
-"""A share that has underflowed counts as this."""
-
-_NEWTON_STEPS = 50
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -320,11 +316,11 @@ def _solve(first: HitOrMiss, springs: np.ndarray, chains: int, records: Records)
     # Thermodynamic integration is the first guess: df/dκ = ⟨r²⟩/2.
     rise = 0.25 * (mean_square[1:] + mean_square[:-1]) * np.diff(springs)
     guess = np.concatenate([[0.0], np.cumsum(rise)])
-    free = free_energies(squares, springs, guess)
+    free = _free_energies(squares, springs, guess)
     groups = [squares[:, :, i::_GROUPS] for i in range(_GROUPS)]
-    alone = np.array([free_energies(part, springs, guess)[-1] for part in groups])
+    alone = np.array([_free_energies(part, springs, guess)[-1] for part in groups])
     halves = [
-        free_energies(part, springs, guess)[-1]
+        _free_energies(part, springs, guess)[-1]
         for part in (squares[: sweeps // 2], squares[sweeps // 2 :])
     ]
     between = float(alone.std(ddof=1) / math.sqrt(_GROUPS))
@@ -349,43 +345,12 @@ def _solve(first: HitOrMiss, springs: np.ndarray, chains: int, records: Records)
     )
 
 
-def free_energies(
+def _free_energies(
     squares: Float[np.ndarray, "sweeps rungs chains"],
     springs: Float[np.ndarray, " rungs"],
     guess: Float[np.ndarray, " rungs"],
 ) -> Float[np.ndarray, " rungs"]:
-    """Reduced free energies `f_k = -log Z_k` against the first rung, by MBAR on `κ r²/2`.
-
-    Newton's method on the convex function of Shirts & Chodera, with as many samples from each rung;
-    where a step of it does not go down, one of their self-consistent iteration, which always does.
-    """
-    rungs = len(springs)
+    """Reduced free energies of the rungs against the first, by MBAR on `κ r²/2`."""
     stride = max(1, -(-squares.size // _MOST))
-    thinned = squares[::stride]
-    flat = np.moveaxis(thinned, 1, 0).reshape(rungs, -1)
-    count = float(flat.shape[1])
-    energy = 0.5 * springs[:, None] * flat.reshape(1, -1)
-
-    def value(free: np.ndarray) -> tuple[float, np.ndarray]:
-        """The convex function that MBAR minimises, and the weights of all samples on all rungs."""
-        exponent = free[:, None] - energy
-        total = np.asarray(special.logsumexp(exponent, axis=0))
-        return float(total.sum() - count * free.sum()), np.exp(exponent - total)
-
-    free = guess - guess[0]
-    level, weight = value(free)
-    for _ in range(_NEWTON_STEPS):
-        share = weight.sum(axis=1)
-        slope = share - count
-        if np.abs(slope).max() < 1e-8 * count:
-            break
-        curvature = (np.diag(share) - weight @ weight.T)[1:, 1:]
-        step = np.zeros(rungs)
-        step[1:] = -np.linalg.lstsq(curvature, slope[1:], rcond=1e-14)[0]
-        trial = free + step
-        new, heavier = value(trial)
-        if not new <= level + 1e-4 * float(slope @ step) + 1e-12 * abs(level):
-            trial = free - np.log(np.maximum(share, _NOTHING) / count)
-            new, heavier = value(trial)
-        free, level, weight = trial, new, heavier
-    return free - free[0]
+    flat = np.moveaxis(squares[::stride], 1, 0).reshape(1, -1)
+    return mbar_free_energies(0.5 * springs[:, None] * flat, guess)

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from thalweg.core import AbstractOracle, ArgumentError, PRNGKey, require_x64
+from thalweg.core import AbstractOracle, ArgumentError, PRNGKey, as_key, require_x64
 
 from ._difficulty import Difficulty, measure_difficulty
 from ._hit_or_miss import (
@@ -100,7 +100,7 @@ class BasinVolume:
 def basin_volume(  # noqa: PLR0913 - all but three have defaults
     oracle: AbstractOracle,
     centre: ArrayLike | None,
-    key: PRNGKey,
+    key: PRNGKey | int = 0,
     *,
     calls: int = 200_000,
     tolerance: float = 0.1,
@@ -123,7 +123,7 @@ def basin_volume(  # noqa: PLR0913 - all but three have defaults
     Args:
         oracle: `(key, x) -> bool`: a membership, a `FunctionOracle`, or any `AbstractOracle`.
         centre: A point deep in the basin, flat. `None`: the minimum of a membership.
-        key: Random key; with the other arguments it fixes the result.
+        key: Random key, or a number to make one of; with the other arguments it fixes the result.
         calls: About how often to ask, in all.
         tolerance: Half-width of the 95 % interval of the logarithm with which hit-or-miss is
             good enough.
@@ -149,7 +149,7 @@ def basin_volume(  # noqa: PLR0913 - all but three have defaults
     if not tolerance > 0 or widths < 2:
         raise ArgumentError(f"tolerance={tolerance} must be positive, widths={widths} at least 2")
     ask = _questions(oracle, centre, directions, region, stop)
-    pilot_key, first_key, repeat_key, second_key, ladder_key = jax.random.split(key, 5)
+    pilot_key, first_key, repeat_key, second_key, ladder_key = jax.random.split(as_key(key), 5)
     guess = float(getattr(oracle, "length", 1.0) if scale is None else scale)
     if not guess > 0:
         raise ArgumentError(f"scale={scale} must be positive")
