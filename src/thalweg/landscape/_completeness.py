@@ -33,6 +33,7 @@ no count can reveal. Below half coverage it often did not, so no upper end is gi
 """
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable
 from typing import Literal
@@ -59,6 +60,10 @@ _COUNTS = np.arange(_MOST + 1)
 _POISSON = np.exp(
     _COUNTS[:, None] * _LOG_RATES - np.exp(_LOG_RATES) - special.gammaln(_COUNTS + 1.0)[:, None]
 )
+
+_MEANS = (-16.0, 8.0)
+_LOG_SPREADS = (math.log(0.1), math.log(4.0))
+"""Where the mean and the log spread of the log-rates are looked for."""
 
 Interval = tuple[float, float, float, float]  # total, its standard error, lower, upper
 
@@ -296,26 +301,38 @@ def _log_odds(parameters: Float[np.ndarray, "2"], cut: int) -> float:
     return math.log(max(p[0], 1e-300)) - math.log(max(p[1:].sum(), 1e-300))
 
 
+@functools.cache
+def _law_grid() -> tuple[Float[np.ndarray, "laws 2"], Float[np.ndarray, "counts laws"]]:
+    """Laws over the whole range of parameters, and the probability of every count under each."""
+    means, spreads = np.linspace(*_MEANS, 97), np.linspace(*_LOG_SPREADS, 25)
+    laws = np.stack(np.meshgrid(means, spreads), axis=-1).reshape(-1, 2)
+    weights = np.exp(-0.5 * ((_LOG_RATES - laws[:, :1]) / np.exp(laws[:, 1:])) ** 2)
+    return laws, _POISSON @ (weights / weights.sum(axis=1, keepdims=True)).T
+
+
+def _grid_losses(rare: Float[np.ndarray, " counts"]) -> Float[np.ndarray, " laws"]:
+    """`_loss` of every law of the grid."""
+    laws, probabilities = _law_grid()
+    p = np.maximum(probabilities[1 : len(rare)], 1e-300)
+    fit = special.xlogy(rare[1:, None], p / p.sum(axis=0)).sum(axis=0)
+    return 0.5 * ((laws[:, 1] - _SPREAD[0]) / _SPREAD[1]) ** 2 - fit
+
+
 def _largest_odds(rare: Float[np.ndarray, " counts"], z: float) -> float:
     """The largest log-odds among the laws that the data do not reject (profile likelihood)."""
-    means, spreads = np.linspace(-16.0, 8.0, 97), np.linspace(math.log(0.1), math.log(4.0), 25)
-    laws = [np.array([mean, spread]) for spread in spreads for mean in means]
-    losses = np.array([_loss(law, rare) for law in laws])
-    allowed = np.flatnonzero(losses <= losses.min() + 0.5 * z**2)
-    return max(_log_odds(laws[k], len(rare) - 1) for k in allowed)
+    losses = _grid_losses(rare)
+    allowed = losses <= losses.min() + 0.5 * z**2
+    p = np.maximum(_law_grid()[1][: len(rare), allowed], 1e-300)
+    return float(np.max(np.log(p[0]) - np.log(p[1:].sum(axis=0))))
 
 
 def _fit(rare: Float[np.ndarray, " counts"]) -> Float[np.ndarray, "2"]:
     """The most likely mean and log spread of the log-rates of the points."""
-    mean = float(np.log(np.arange(1, len(rare))) @ rare[1:] / rare.sum())
-    best = None
-    for spread in (0.5, 1.5, 2.5):
-        start = [mean - spread, math.log(spread)]
-        bounds = [(-16.0, 8.0), (math.log(0.1), math.log(4.0))]
-        found = optimize.minimize(_loss, start, (rare,), method="Nelder-Mead", bounds=bounds)
-        if best is None or found.fun < best.fun:
-            best = found
-    return np.asarray(best.x if best is not None else [mean, 0.0])
+    start = _law_grid()[0][np.argmin(_grid_losses(rare))]
+    found = optimize.minimize(
+        _loss, start, (rare,), method="Nelder-Mead", bounds=[_MEANS, _LOG_SPREADS]
+    )
+    return np.asarray(found.x)
 
 
 _NUDGES = 2e-3 * np.eye(2)  # second differences of a loss of order 1e4 keep six digits

@@ -13,11 +13,13 @@ Source: Frenkel, Schrenk & Martiniani, PNAS 114, 6924 (2017), for the last two.
 
 import dataclasses
 import math
+from collections.abc import Callable
 from typing import Literal
 
 import jax
 import jax.numpy as jnp
 import scipy.integrate
+from jax.tree_util import Partial
 
 from thalweg.core import ArgumentError, Array, PRNGKey
 
@@ -47,6 +49,30 @@ def well_energy(x: Array) -> Array:
     return 4 * (x * x - 1) ** 2 + 0.5 * x
 
 
+def _lognormal(a: Array, key: PRNGKey, x: Array) -> Array:
+    return a * jax.random.normal(key, x.shape[1:], x.dtype) - a * a / 2
+
+
+def _gamma(a: Array, key: PRNGKey, x: Array) -> Array:
+    return jnp.log(jax.random.gamma(key, a, x.shape[1:], x.dtype) / a)
+
+
+def _sometimes(a: Array, key: PRNGKey, x: Array) -> Array:
+    return jnp.where(jax.random.uniform(key, x.shape[1:], x.dtype) < a, -jnp.log(a), -jnp.inf)
+
+
+_FACTORS = {"lognormal": Partial(_lognormal), "gamma": Partial(_gamma), "zero": Partial(_sometimes)}
+"""Logarithms of random factors of mean one: `(amplitude, key, x)`."""
+
+
+def _noisy_weight(factor: Callable, a: Array, key: PRNGKey, x: Array) -> Array:
+    return factor(a, key, x) - well_energy(x[0])
+
+
+def _noisy_energy(a: Array, key: PRNGKey, x: Array) -> Array:
+    return well_energy(x[0]) + a * jax.random.normal(key, x.shape[1:], x.dtype)
+
+
 def double_well(noise: Noise = "lognormal", amplitude: float = 1.0) -> Demonstration:
     """The tilted double well, seen through noise.
 
@@ -62,28 +88,14 @@ def double_well(noise: Noise = "lognormal", amplitude: float = 1.0) -> Demonstra
     """
     if not (math.isfinite(amplitude) and amplitude > 0) or (noise == "zero" and amplitude > 1):
         raise ArgumentError(f"amplitude={amplitude} is out of range for noise {noise!r}")
-    a = amplitude
-
-    def factor(key: PRNGKey, x: Array) -> Array:
-        shape, dtype = x.shape[1:], x.dtype
-        if noise == "lognormal":
-            return a * jax.random.normal(key, shape, dtype) - a * a / 2
-        if noise == "gamma":
-            return jnp.log(jax.random.gamma(key, a, shape, dtype) / a)
-        return jnp.where(jax.random.uniform(key, shape, dtype) < a, -math.log(a), -jnp.inf)
-
-    def weight(key: PRNGKey, x: Array) -> Array:
-        return factor(key, x) - well_energy(x[0])
-
-    def energy(key: PRNGKey, x: Array) -> Array:
-        return well_energy(x[0]) + a * jax.random.normal(key, x.shape[1:], x.dtype)
-
+    a = jnp.asarray(float(amplitude))  # not compiled in: one program serves all amplitudes
     if noise == "none":
         target = ExactWeight(block=lambda x: -well_energy(x[0]))
-    elif noise in {"lognormal", "gamma", "zero"}:
-        target = NoisyWeight(block=weight)
+    elif noise in _FACTORS:
+        target = NoisyWeight(block=Partial(_noisy_weight, _FACTORS[noise], a))
     elif noise in {"energy", "energy-unknown"}:
-        target = NoisyEnergy(block=energy, variance=a * a if noise == "energy" else None)
+        variance = amplitude**2 if noise == "energy" else None
+        target = NoisyEnergy(block=Partial(_noisy_energy, a), variance=variance)
     else:
         raise ArgumentError(
             f"noise={noise!r} is unknown",

@@ -203,7 +203,7 @@ class NoisyEnergy(AbstractNoisyEnergy):
     domain: Domain
     function: Callable | None
     block_function: Callable | None
-    variance: float | Callable | None
+    variance: Array | Callable | None
     variance_from: Literal["unknown", "known", "returned"] = eqx.field(static=True)
     samples: int | None = eqx.field(static=True)
     kt: float
@@ -256,7 +256,8 @@ class NoisyEnergy(AbstractNoisyEnergy):
         if isinstance(variance, str):
             self.variance, self.variance_from = None, "returned"
         else:
-            self.variance = variance
+            known = isinstance(variance, int | float)
+            self.variance = jnp.asarray(float(variance)) if known else variance
             self.variance_from = "unknown" if variance is None else "known"
 
     @property
