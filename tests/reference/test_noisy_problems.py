@@ -230,7 +230,7 @@ def test_tempering_in_the_space_of_the_noise():
         (lambda: ts.gaussian_oracle(2), 2.0, 1.5, 0.235, 0.046),
         pytest.param(
             lambda: ts.skirt_oracle(2, 1.0, 0.2),
-            ts.skirt_moments(2, 1.0, 0.2)[1],
+            ts.SkirtOracle(1.0, 0.2).mean_square(2),
             None,
             None,
             None,
@@ -253,15 +253,14 @@ def test_accept_if_pass(make, moment, scale, acceptance, efficiency):
         assert abs(found.ess_per_evaluation[0] / efficiency - 1) < 0.25
 
 
-@pytest.mark.parametrize(("dof", "r2"), [(2, None), (10, None)])
-def test_skirt_moments(dof, r2):
+def test_skirt_moments():
     """The disk's <r²> in closed form; ln V at n = 10, R = 1, λ = 0.1 is 2.4752."""
     a, b = 1.0, 0.2
     exact = (24 * b**4 + 24 * b**3 * a + 12 * b**2 * a**2 + 4 * b * a**3 + a**4) / (
         4 * b**2 + 4 * b * a + 2 * a**2
     )
-    assert abs(ts.skirt_moments(2, a, b)[1] - exact) < 1e-9
-    assert abs(np.log(ts.skirt_moments(10, 1.0, 0.1)[0]) - 2.4752) < 1e-4
+    assert abs(ts.SkirtOracle(a, b).mean_square(2) - exact) < 1e-9
+    assert abs(ts.SkirtOracle(1.0, 0.1).log_volume(10) - 2.4752) < 1e-4
 
 
 @pytest.mark.statistical
@@ -293,7 +292,7 @@ def test_drops_of_a_cloud_and_its_backbone():
     """
     made = ts.skirt_oracle(2, 1.0, 0.2)
     kernel = ts.Cloud(drops=10, radius=0.8, scale=0.8)
-    exact = ts.skirt_moments(2, 1.0, 0.2)[1]
+    exact = ts.SkirtOracle(1.0, 0.2).mean_square(2)
     found = ts.sample(
         made.target,
         kernel,

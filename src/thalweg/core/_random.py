@@ -18,9 +18,12 @@ def as_key(key: Any) -> PRNGKey:
     """
     if isinstance(key, int | np.integer) and not isinstance(key, bool):
         return jax.random.key(int(key))
-    drawn = isinstance(key, jax.Array) and jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
-    if drawn and key.shape == ():
+    if isinstance(key, jax.Array) and key.shape == () and _is_key(key):
         return key
     raise ArgumentError(
         f"key={key!r} is no random key", "give an integer, or jax.random.key(integer)"
     )
+
+
+def _is_key(array: jax.Array) -> bool:
+    return bool(jnp.issubdtype(array.dtype, jax.dtypes.prng_key))

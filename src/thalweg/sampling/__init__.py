@@ -50,7 +50,6 @@ from ._demonstrations import DEMONSTRATIONS as DEMONSTRATIONS
 from ._demonstrations import Demonstration as Demonstration
 from ._demonstrations import double_well as double_well
 from ._demonstrations import gaussian_oracle as gaussian_oracle
-from ._demonstrations import skirt_moments as skirt_moments
 from ._demonstrations import skirt_oracle as skirt_oracle
 from ._demonstrations import transition_family as transition_family
 from ._demonstrations import transition_state as transition_state
@@ -62,6 +61,7 @@ from ._diagnostics import split_rhat as split_rhat
 from ._mbar import mbar_free_energies as mbar_free_energies
 from ._samples import Flag as Flag
 from ._samples import Samples as Samples
+from ._skirt import SkirtOracle as SkirtOracle
 from ._support import AbstractSupport as AbstractSupport
 from ._support import Box as Box
 from ._targets import ExactWeight as ExactWeight
@@ -106,7 +106,6 @@ from .volume import FlowMembership as FlowMembership
 from .volume import FunctionOracle as FunctionOracle
 from .volume import HostOracle as HostOracle
 from .volume import NoisyDescent as NoisyDescent
-from .volume import SkirtOracle as SkirtOracle
 from .volume import SteepestDescent as SteepestDescent
 from .volume import basin_volume as basin_volume
 from .volume import softness_ladder as softness_ladder

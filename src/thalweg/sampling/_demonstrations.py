@@ -18,11 +18,11 @@ from typing import Literal
 
 import jax
 import jax.numpy as jnp
-import scipy.integrate
 from jax.tree_util import Partial
 
 from thalweg.core import ArgumentError, Array, PRNGKey
 
+from ._skirt import SkirtOracle
 from ._support import Box
 from ._targets import ExactWeight, NoisyEnergy, NoisyWeight, Oracle
 
@@ -117,30 +117,9 @@ def gaussian_oracle(dof: int = 2, box: float | None = None) -> Demonstration:
 
 
 def skirt_oracle(dof: int = 2, radius: float = 1.0, width: float = 0.2) -> Demonstration:
-    """An oracle whose yes fades beyond a radius as `exp(-(r - radius)/width)`."""
-
-    def ask(key: PRNGKey, x: Array) -> Array:
-        r = jnp.sqrt(jnp.sum(x * x, axis=0))
-        return -jax.random.exponential(key, r.shape, r.dtype) < (radius - r) / width
-
-    target = Oracle(block=ask, shape=(dof,))
+    """An oracle whose yes fades beyond a radius as `exp(-(r - radius)/width)`: `SkirtOracle`."""
+    target = Oracle(SkirtOracle(radius, width), shape=(dof,))
     return Demonstration(target, (0.0,) * dof, f"skirt oracle in {dof} dimensions")
-
-
-def skirt_moments(dof: int, radius: float, width: float) -> tuple[float, float]:
-    r"""Volume and $\langle r^2\rangle$ of the skirt oracle, exactly.
-
-    $V = \frac{2\pi^{n/2}}{\Gamma(n/2)}\Big[\frac{R^n}{n} + \lambda^n e^{R/\lambda}
-    \Gamma(n, R/\lambda)\Big]$, and the ratio of brackets at $n + 2$ and $n$.
-    """
-
-    def bracket(n: int) -> float:
-        tail = lambda t: (radius + width * t) ** (n - 1) * math.exp(-t)
-        rest = scipy.integrate.quad(tail, 0, 200, points=[n])
-        return radius**n / n + width * rest[0]
-
-    surface = 2 * math.pi ** (dof / 2) / math.gamma(dof / 2)
-    return surface * bracket(dof), bracket(dof + 2) / bracket(dof)
 
 
 def barrier(x: Array) -> Array:

@@ -11,7 +11,6 @@ A tour:
 - `BoxRegion`, and `thalweg.sampling.Container`: regions to count in.
 - `softness_ladder`: replicas that ask the same question less strictly, for oracles that hardly ever
   pass, such as the finder of a transition state.
-- `SkirtOracle`: a model with exact answers.
 
 ```python
 membership = BasinMembership(system, minimum)
@@ -32,7 +31,6 @@ from ._oracles import AbstractBatchOracle as AbstractBatchOracle
 from ._oracles import BoxRegion as BoxRegion
 from ._oracles import FunctionOracle as FunctionOracle
 from ._oracles import HostOracle as HostOracle
-from ._oracles import SkirtOracle as SkirtOracle
 from ._oracles import ask_many as ask_many
 from ._softness import SoftnessSamples as SoftnessSamples
 from ._softness import softness_ladder as softness_ladder
