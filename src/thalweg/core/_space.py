@@ -189,8 +189,26 @@ class FlatSpace(AbstractSpace):
         return y - x
 
 
+_ROWS = 64
+"""Rows that `retract_rows` gives to one compiled call."""
+
+
 def retract_rows(
     space: AbstractSpace, x: Float[Array | np.ndarray, "points dof"]
 ) -> Float[np.ndarray, "points dof"]:
-    """`space.retract` of many points on the host, one row each."""
-    return np.asarray(space.retract(jnp.asarray(x).T)).T
+    """`space.retract` of many points on the host, one row each; one program for any number."""
+    rows = np.asarray(x)
+    blocks = -(-len(rows) // _ROWS)
+    padded = np.resize(rows, (blocks * _ROWS, rows.shape[1])) if len(rows) else rows
+    parts = [
+        np.asarray(_retract_block(space, jnp.asarray(part)))
+        for part in padded.reshape(blocks, _ROWS, rows.shape[1])
+    ]
+    return np.concatenate([padded[:0], *parts])[: len(rows)]
+
+
+@eqx.filter_jit
+def _retract_block(
+    space: AbstractSpace, x: Float[Array, "points dof"]
+) -> Float[Array, "points dof"]:
+    return space.retract(x.T).T
