@@ -34,6 +34,9 @@ _STEPS = (1e-4, 1e-3, 1e-2)
 """Finite-difference steps in units of the system's length; the best one counts, so that neither
 rounding (small steps, noisy codes) nor strong curvature (large steps) rejects a right gradient."""
 
+_STEEPER = 3.0
+"""Steps downhill may lead to gradients so many times larger than at the start."""
+
 _DESCENT_STEPS = 30
 
 
@@ -151,17 +154,19 @@ def _evaluate(system: System, x: np.ndarray, compiled: Any = _compiled_value_and
 def _tame_points(system: System, points: Array) -> np.ndarray:
     """A block of the probes, a few steps downhill, those with finite energies only.
 
-    Random starts of particles overlap, and one huge term would hide errors in all others.
+    Random starts of particles overlap, and one huge term would hide errors in all others; but not
+    down a hole without a bottom, where differences are no measure of anything.
     """
     x = np.asarray(points).T
     value, grad = _evaluate(system, x)
+    steepest = _STEEPER * np.max(np.abs(grad), axis=0)
     for _ in range(0 if isinstance(system.energy, HostEnergy) else _DESCENT_STEPS):
         size = np.max(np.abs(grad), axis=0)
         usable = np.isfinite(size) & (size > 0)
         stride = 0.1 * system.length / np.where(usable, size, 1.0)
         trial = x - np.where(usable, stride * grad, 0.0)
         new_value, new_grad = _evaluate(system, trial)
-        better = new_value < value
+        better = (new_value < value) & (np.max(np.abs(new_grad), axis=0) <= steepest)
         x, value = np.where(better, trial, x), np.where(better, new_value, value)
         grad = np.where(better, new_grad, 0.5 * grad)
     finite = np.isfinite(value) & np.all(np.isfinite(grad), axis=0)

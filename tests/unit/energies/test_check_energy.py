@@ -128,3 +128,8 @@ def test_an_energy_that_ignores_its_box_is_refused():
     energy = lambda r: jnp.sum((r[0] - r[1]) ** 2) + jnp.sum(r**2)
     with pytest.raises(EnergyError, match="wrapped"):
         check_energy(System(energy, space=space, length=3.0))
+
+
+def test_a_hole_without_a_bottom_is_no_wrong_gradient():
+    """Steps downhill end before differences of -1/r² lose their meaning."""
+    check_energy(System(lambda x: -1.0 / jnp.sum(x * x), shape=(4,)))
