@@ -174,7 +174,9 @@ def certify(  # noqa: PLR0913 - all but one have defaults
     known = [t.points for t in theorems if t.applies and t.points is not None]
     points = np.concatenate([*known, points]) if known else points
     _check_velocity(dynamics, drive, points)
-    found = collect(run_lanes(dynamics, drive, points, size, newton), size, newton, discrete=discrete)
+    found = collect(
+        run_lanes(dynamics, drive, points, size, newton), size, newton, discrete=discrete
+    )
     certified = tuple(
         _certify_point(dynamics, drive, found, i, theorems, step, newton.same * size)
         for i in range(len(found))

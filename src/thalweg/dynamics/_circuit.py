@@ -73,9 +73,7 @@ class AbstractCircuit(AbstractDynamics):
     def dof(self) -> int:
         """Number of coordinates of its state."""
 
-    def starts(
-        self, key: PRNGKey, number: int, drive: PyTree = None
-    ) -> Float[Array, "number dof"]:
+    def starts(self, key: PRNGKey, number: int, drive: PyTree = None) -> Float[Array, "number dof"]:
         """Points from which fixed points are looked for, on the scale of the system."""
         del drive
         return jax.random.normal(key, (number, self.dof), jnp.float64)

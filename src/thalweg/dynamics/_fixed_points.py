@@ -190,7 +190,9 @@ def collect(lanes: Lanes, size: float, newton: Newton, *, discrete: bool) -> Fix
     residual = np.abs(np.asarray(lanes.residual)[good])
     error = np.max(np.abs(np.asarray(lanes.newton)[good]), axis=1, initial=0.0)
     scaled = np.max(residual / np.asarray(lanes.rows)[good], axis=1, initial=0.0)
-    reach = np.maximum(newton.same * np.maximum(np.max(np.abs(x), axis=1, initial=0.0), size), DOUBT * error)
+    reach = np.maximum(
+        newton.same * np.maximum(np.max(np.abs(x), axis=1, initial=0.0), size), DOUBT * error
+    )
     first, hits = distinct(x, scaled, reach)
     matrices = np.asarray(lanes.matrix)[good][first]
     if discrete:
