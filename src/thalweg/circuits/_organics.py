@@ -28,7 +28,7 @@ from . import _theory as theory
 from ._checks import drive_vector, matrix, vector
 from ._theory import relu, root_of
 
-Variant = Literal["main", "rectified", "head", "head-unrectified"]
+Variant = Literal["main", "rectified", "head", "head-unrectified", "ring"]
 
 
 class Organics(AbstractCircuit):
@@ -42,6 +42,7 @@ class Organics(AbstractCircuit):
     | `rectified` | `W_r ⌊y⌋` | `z` | `W (⌊y⌋² ⌊a⌋)` |
     | `head` | `⌊W_r y⌋` | `⌊z⌋` | `W (⌊y⌋² ⌊a⌋)` |
     | `head-unrectified` | `W_r y` | `⌊z⌋` | `W (y² ⌊a⌋)` |
+    | `ring` | `W_r y` | `⌊z⌋` | `W (⌊y⌋² ⌊a⌋)` |
 
     Attributes:
         W: Weights of the normalisation pools, `(n, n)`, not negative.
@@ -124,7 +125,7 @@ class Organics(AbstractCircuit):
             x = drive_vector("this circuit", drive, self.W_zx.shape[-1], "the input x")
             z = self.W_zx @ x.astype(self.W_zx.dtype)
         z = z.astype(self.W.dtype)
-        return relu(z) if self.variant.startswith("head") else z
+        return relu(z) if self.variant in {"head", "head-unrectified", "ring"} else z
 
     def __call__(self, t: Float[Array, ""], x: Point, drive: PyTree = None) -> Point:
         """Velocity of `(y, a)` under the drive, `(2n,)`."""
@@ -189,7 +190,7 @@ class Organics(AbstractCircuit):
         del drive
         y, a = np.asarray(x[: self.n]), np.asarray(x[self.n :])
         away = float(np.min(np.abs(a)) / np.max(np.abs(a), initial=1e-300))
-        if not theory.is_pooled_rectified(self.variant):
+        if self.variant not in {"rectified", "head"}:
             return away
         bent = np.asarray(self.recurrence()) @ y if self.variant == "head" else y
         return min(away, float(np.min(np.abs(bent)) / max(np.max(np.abs(y)), 1e-300)))

@@ -32,7 +32,13 @@ def root_of(x: Array) -> Array:
 
 def is_pooled_rectified(variant: str) -> bool:
     """Whether the pool sees `⌊y⌋²` instead of `y²`."""
-    return variant in {"rectified", "head"}
+    return variant in {"rectified", "head", "ring"}
+
+
+def _leak(circuit: Any, y: Array, a: Array) -> Array:
+    """`-J_yy τ_y` where `W_r = I`: `√a`, but 1 for units whose recurrence is rectified away."""
+    root = jnp.sqrt(a)
+    return jnp.where(y > 0, root, 1.0) if circuit.variant in {"rectified", "head"} else root
 
 
 def normalised(circuit: Any, z: Float[Array, " n"]) -> tuple[Array, Array]:
@@ -53,13 +59,10 @@ def damping_matrix(circuit: Any, y: Array, a: Array) -> tuple[Float[Array, "n n"
     """`B` and the diagonal of `K` of the oscillator form `λ² + λB + K` at a fixed point, `W_r = I`.
 
     `B = D(s/τ_y) + τ_a⁻¹ (I - W D(p))` and `K = D(s/(τ_y τ_a))`, where `p = y²` and `s = √a`; in a
-    rectified circuit units with `y ≤ 0` have `p = 0` and `s = 1`.
+    rectified circuit units with `y ≤ 0` have `p = 0` and, but for the ring, `s = 1`.
     """
-    root = jnp.sqrt(a)
-    power = y**2
-    if is_pooled_rectified(circuit.variant):
-        power = relu(y) ** 2
-        root = jnp.where(y > 0, root, 1.0)
+    root = _leak(circuit, y, a)
+    power = relu(y) ** 2 if is_pooled_rectified(circuit.variant) else y**2
     n = y.shape[0]
     pool = (jnp.eye(n, dtype=y.dtype) - circuit.W * power) / circuit.tau_a[:, None]
     damping = jnp.diag(root / circuit.tau_y) + pool
@@ -74,9 +77,8 @@ def local_proof(circuit: Any, z: Float[Array, " n"]) -> LocalProof:
     smallest side of that inequality, divided by the sum of the sizes of its terms.
     """
     y, a = normalised(circuit, z)
-    root = jnp.sqrt(a)
+    s = _leak(circuit, y, a)
     pooled = relu(y) ** 2 if is_pooled_rectified(circuit.variant) else y**2
-    s = jnp.where(y > 0, root, 1.0) if is_pooled_rectified(circuit.variant) else root
     mixed = circuit.W @ (a * pooled)
     side = a * s / circuit.tau_y + (a - mixed) / circuit.tau_a
     size = a * s / circuit.tau_y + (a + mixed) / circuit.tau_a

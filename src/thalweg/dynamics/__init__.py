@@ -4,6 +4,7 @@
   `FixedPoints` holds them with their spectra, `Newton` says how they are searched for.
 - `certify` says how stable each one is, what proves it and what is not proved
   (`StabilityCertificate`, `CertifiedPoint`, `Verdict`).
+- `certify_batch` does it for many circuits of one shape at once (`BatchCertificate`).
 - `AbstractCircuit` is a flow that knows theorems about itself (`Theorem`, `LocalProof`).
 - `spectrum`, `margin`, `damping_ratios`, `frequencies`, `critical_step`, `margin_error`
   (`SpectralError`): reading a linearisation.
@@ -12,6 +13,8 @@
 No concrete system lives here; `thalweg.circuits` has some.
 """
 
+from ._batch import BatchCertificate as BatchCertificate
+from ._batch import certify_batch as certify_batch
 from ._certify import CertifiedPoint as CertifiedPoint
 from ._certify import StabilityCertificate as StabilityCertificate
 from ._certify import Verdict as Verdict
