@@ -21,9 +21,10 @@ _ANTISYMMETRIC = 1e-12
 class Assembly(AbstractCircuit):
     """Leaky networks joined by linear feedback `L` that is antisymmetric in their metric.
 
-    Each module follows its own equation; the joint state also moves by `dx/dt += L x`. If module `i`
-    contracts with rate `cᵢ` in the metric `Mᵢ`, and `M L + Lᵀ M = 0` for `M` with the blocks `Mᵢ`, the
-    whole contracts in `M` with rate `min cᵢ`, however strong `L` is: in `M J + Jᵀ M` it cancels.
+    Each module follows its own equation; the joint state also moves by `dx/dt += L x`. If module
+    `i` contracts with rate `cᵢ` in the metric `Mᵢ`, and `M L + Lᵀ M = 0` for `M` with the blocks
+    `Mᵢ`, the whole contracts in `M` with rate `min cᵢ`, however strong `L` is: in `M J + Jᵀ M` it
+    cancels.
 
     Attributes:
         modules: The networks.

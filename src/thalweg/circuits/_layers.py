@@ -99,15 +99,15 @@ class OrganicsLayers(AbstractCircuit):
 
     def smoothness(self, x: Point, drive: PyTree = None) -> float:
         """That of the layer nearest to a kink."""
-        pairs = zip(self.layers, self._parts(jnp.asarray(x)), strict=True)
+        pairs = zip(self.layers, self._parts(x), strict=True)
         return min(layer.smoothness(part, drive) for layer, part in pairs)
 
     def theorems(self, drive: PyTree = None) -> tuple[Theorem, ...]:
         """Without feedback the Jacobian is block triangular, so each layer decides for itself."""
         name = "unconditional stability of normalisation, layer by layer"
         statement = (
-            "Without feedback the Jacobian is block triangular: the spectrum is that of the layers, "
-            "each of which has one fixed point and is locally stable where W_r = I."
+            "Without feedback the Jacobian is block triangular: the spectrum is that of the "
+            "layers, each of which has one fixed point and is locally stable where W_r = I."
         )
         if any(layer.W_r is not None for layer in self.layers):
             because = "a layer has a recurrence of its own"

@@ -217,7 +217,7 @@ def _is_identity(matrix_: Array) -> bool:
 
 
 def effective_time_constants(circuit: Organics, drive: PyTree) -> Float[Array, " n"]:
-    """`τ_y / √a`, how fast each principal unit follows at the normalised state; it shrinks with drive."""
+    """`τ_y / √a` of each unit at the normalised state: it follows faster the more it is driven."""
     a = circuit.normalised(drive)[circuit.n :]
     return circuit.tau_y / jnp.sqrt(a)
 

@@ -86,8 +86,8 @@ def oscillators(circuit: Organics, drive: PyTree = None) -> Oscillators:
 class CircuitEnergy(eqx.Module):
     """The energy that the linearised circuit lowers, one term for each neuron.
 
-    `V = Σᵢ tᵢ aᵢ/yᵢ² [ (τ_y/τ_a) √aᵢ (y - yᵢ)² + (√a y - b z)² ]` with `yᵢ`, `aᵢ` at the fixed point:
-    what a neuron does at its rest is to make its own term vanish, by being at the normalised
+    `V = Σᵢ tᵢ aᵢ/yᵢ² [ (τ_y/τ_a) √aᵢ (y - yᵢ)² + (√a y - b z)² ]` with `yᵢ`, `aᵢ` at the fixed
+    point: what a neuron does at its rest is to make its own term vanish, by being at the normalised
     response and by letting its gain match its input.
 
     Attributes:

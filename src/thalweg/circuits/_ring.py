@@ -39,7 +39,7 @@ def ring_recurrence(n: int) -> Float[np.ndarray, "n n"]:
 
 
 def raised_cosines(n: int, angles: int, power: int) -> Float[np.ndarray, "n angles"]:
-    """Tuning curves `|C cos^p((θⱼ - θᵢ)/2)|` of `n` units for `angles` stimuli around the circle."""
+    """Tuning curves `|C cos^p((θⱼ - θᵢ)/2)|` of `n` units for `angles` stimuli on the circle."""
     d = power + 1
     p = power
     scale = math.sqrt(d / n) * math.sqrt(

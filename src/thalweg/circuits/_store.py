@@ -95,7 +95,8 @@ def save_circuit(
         "circuit": _encode(circuit, "circuit", arrays),
         "drive": None if drive is None else _encode(jnp.asarray(drive), "drive", arrays),
     }
-    np.savez(path, header=np.array(json.dumps(header)), **arrays)  # pyright: ignore
+    content: dict[str, Any] = {"header": np.array(json.dumps(header)), **arrays}
+    np.savez(path, **content)
     return path
 
 

@@ -5,6 +5,7 @@ The functions take any object with the fields of `Organics`, so that they run in
 
 from typing import Any
 
+import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
@@ -41,6 +42,7 @@ def _leak(circuit: Any, y: Array, a: Array) -> Array:
     return jnp.where(y > 0, root, 1.0) if circuit.variant in {"rectified", "head"} else root
 
 
+@eqx.filter_jit
 def normalised(circuit: Any, z: Float[Array, " n"]) -> tuple[Array, Array]:
     """The fixed point for `W_r = I`: `a = (b0 σ)² + W (b z)²`, `y = b z / √a`, for drives `z`.
 
@@ -55,6 +57,7 @@ def normalised(circuit: Any, z: Float[Array, " n"]) -> tuple[Array, Array]:
     return push / jnp.sqrt(a), a
 
 
+@eqx.filter_jit
 def damping_matrix(circuit: Any, y: Array, a: Array) -> tuple[Float[Array, "n n"], Array]:
     """`B` and the diagonal of `K` of the oscillator form `λ² + λB + K` at a fixed point, `W_r = I`.
 
@@ -69,6 +72,7 @@ def damping_matrix(circuit: Any, y: Array, a: Array) -> tuple[Float[Array, "n n"
     return damping, root / (circuit.tau_y * circuit.tau_a)
 
 
+@eqx.filter_jit
 def local_proof(circuit: Any, z: Float[Array, " n"]) -> LocalProof:
     """The theorem for `W_r = I` as arithmetic: no eigenvalue, `n²` operations, batchable.
 
@@ -102,9 +106,9 @@ def identity_theorem(circuit: Any, proof: LocalProof | None) -> Theorem:
     """Unconditional local stability of the normalised state where `W_r = I`."""
     name = "unconditional stability of normalisation (W_r = I)"
     statement = (
-        "For every W ≥ 0, every drive and all positive gains and time constants the circuit has one "
-        "fixed point, the divisive normalisation a = (b0 σ)² + W(bz)², y = bz/√a, and it is locally "
-        "asymptotically stable."
+        "For every W ≥ 0, every drive and all positive gains and time constants the circuit has "
+        "one fixed point, the divisive normalisation a = (b0 σ)² + W(bz)², y = bz/√a, and it is "
+        "locally asymptotically stable."
     )
     source = f"{SOURCE}; proof by the M-matrix inequality B a > 0"
     if proof is None:
@@ -125,7 +129,7 @@ def identity_theorem(circuit: Any, proof: LocalProof | None) -> Theorem:
 
 
 def scalar_theorem(circuit: Any, z: Float[Array, " n"]) -> Theorem | None:
-    """All fixed points of the main circuit with one unit; the principal one is stable if w_r > 0."""
+    """All fixed points of the main circuit with one unit."""
     if circuit.n != 1 or circuit.variant not in {"main", "head-unrectified"}:
         return None
     values = (circuit.recurrence()[0, 0], circuit.W[0, 0])
@@ -183,8 +187,8 @@ def conjecture(circuit: Any, z: Float[Array, " n"]) -> Theorem:
         ),
         because=(
             f"it is no theorem (σ_max(W_r) = {largest:.4g}, ‖z‖ = {norm:.4g}), and as worded it "
-            "has counterexamples: one unit with w_r = -1, b = z = w = σ = 1, b0 = 0.5 has no stable "
-            "fixed point"
+            "has counterexamples: one unit with w_r = -1, b = z = w = σ = 1, b0 = 0.5 has no "
+            "stable fixed point"
         ),
         source=SOURCE,
     )

@@ -235,7 +235,8 @@ def _say(
         word = "keeps it" if certificate.euler == "stable" else f"is {certificate.euler}"
         euler = f"; explicit Euler at {certificate.step:g} {word}"
     console.print(
-        f"{escape(found.name)}: [bold]{certificate.verdict}[/]: {escape(certificate.reason)}{euler}."
+        f"{escape(found.name)}: [bold]{certificate.verdict}[/]: "
+        f"{escape(certificate.reason)}{euler}."
     )
 
 

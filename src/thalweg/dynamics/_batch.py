@@ -104,7 +104,7 @@ def certify_batch(
             margins=np.full(len(x), np.nan),
             spectra=None,
         )
-    first = np.asarray(proof.x if starts is None else starts, np.float64)  # pyright: ignore
+    first = np.asarray(starts if proof is None else proof.x, np.float64)
     return _by_spectra(circuits, drives, first, newton, workers or len(os.sched_getaffinity(0)))
 
 

@@ -5,6 +5,7 @@ import enum
 import math
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
@@ -251,7 +252,7 @@ def _by_spectrum(
 ) -> tuple[Verdict, str]:
     """Lyapunov's indirect method, where it can be used."""
     if isinstance(dynamics, AbstractCircuit):
-        away = dynamics.smoothness(x, drive)
+        away = dynamics.smoothness(jnp.asarray(x), drive)
         if away <= SMOOTH:
             return Verdict.undecided, "the field has a kink here, so it has no linearisation"
     rate = 1.0 if found.discrete else found.rate
@@ -314,8 +315,8 @@ def _limits(
         said.append("Only rests were looked for: cycles and chaos may attract as well.")
     if not complete:
         said.append(
-            f"The search is not exhaustive: {found.converged:.0%} of {found.starts} starts ended at "
-            "a fixed point; others may exist."
+            f"The search is not exhaustive: {found.converged:.0%} of {found.starts} starts ended "
+            "at a fixed point; others may exist."
         )
     said.append("The drive is constant; the arithmetic is floating point, not interval arithmetic.")
     said += [f"{t.name}: {t.limits}" for t in theorems if t.applies and t.limits]

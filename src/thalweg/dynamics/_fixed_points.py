@@ -132,7 +132,7 @@ def _starts(
         raise ArgumentError(f"number={number} must be at least 1")
     root = jax.random.key(key) if isinstance(key, int) else key
     if scale is None and isinstance(dynamics, AbstractCircuit):
-        points = np.asarray(dynamics.starts(root, number, drive), np.float64)
+        points = np.asarray(_circuit_starts(dynamics, root, number, drive), np.float64)
         return points, float(np.sqrt(np.mean(points**2)))
     width = np.asarray(1.0 if scale is None else scale, np.float64)
     if not np.all(width > 0) or width.ndim > 1:
@@ -146,6 +146,11 @@ def _starts(
         )
     draws = np.asarray(jax.random.normal(root, (number, dof), jnp.float64))
     return draws * width, float(width.max())
+
+
+@eqx.filter_jit
+def _circuit_starts(circuit: AbstractCircuit, key: PRNGKey, number: int, drive: PyTree) -> Any:
+    return circuit.starts(key, number, drive)
 
 
 def _check_velocity(dynamics: Any, drive: PyTree, points: np.ndarray) -> None:

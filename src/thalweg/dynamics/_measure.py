@@ -32,7 +32,8 @@ def matrix_measure(
     if weights is not None:
         if np.shape(weights) != matrix.shape[-1:] or not np.all(np.asarray(weights) > 0):
             raise ArgumentError(
-                f"weights must be {matrix.shape[-1]} positive numbers, got shape {np.shape(weights)}"
+                f"weights must be {matrix.shape[-1]} positive numbers, got the shape "
+                f"{np.shape(weights)}"
             )
         matrix = weights[:, None] * matrix / weights
     if norm == "two":

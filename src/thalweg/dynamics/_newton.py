@@ -1,11 +1,11 @@
 """Damped Newton iterations for many starts at once, in one compiled loop.
 
 Every lane solves `F(x) = 0`, where `F` is the velocity of a flow or `g(x) - x` of a map, with the
-exact Jacobian. A step is shortened until the residual falls or the next step would be shorter; where
-the Jacobian is singular or no short step helps, the lane takes Levenberg-Marquardt steps until
-Newton's converge again. A lane stuck in a minimum of the residual takes one full Newton step
-unchecked, a few times, before it is given up. There is one evaluation of `F` and its Jacobian an iteration: a rejected step is the next iteration with a
-shorter one.
+exact Jacobian. A step is shortened until the residual falls or the next step would be shorter;
+where the Jacobian is singular or no short step helps, the lane takes Levenberg-Marquardt steps
+until Newton's converge again. A lane stuck in a minimum of the residual takes one full Newton step
+unchecked, a few times, before it is given up. There is one evaluation of `F` and its Jacobian an
+iteration: a rejected step is the next iteration with a shorter one.
 
 Source: P. Deuflhard, Newton Methods for Nonlinear Problems (Springer 2004), chapter 3; J. J. Moré,
 Lect. Notes Math. 630, 105 (1978).
@@ -33,7 +33,7 @@ _LARGEST_MU = 1e6
 """A Levenberg parameter at which steps no longer move anything: the scaled rows are about one."""
 
 _KICKS = 6
-"""Times that a lane stuck in a minimum of the residual leaves it by a full, unchecked Newton step."""
+"""Times that a lane stuck in a minimum of the residual leaves it by an unchecked Newton step."""
 
 _RESIDUAL = 1e-13
 """A residual below this share of the point's size is as small as rounding lets it be."""
@@ -178,7 +178,7 @@ def _begin(x: Array) -> Lanes:
 
 
 def _verdict(settings: Newton, scale: Array, lane: Lanes, tried: Array) -> tuple[Array, Array]:
-    """How each running lane stands after an iteration that tried a step, and whether it is stuck."""
+    """How each running lane stands after the step it tried, and whether it is stuck."""
     size = _size(lane.x, scale)
     damped = lane.mu > 0
     short = jnp.max(jnp.abs(tried), axis=-1) <= 1e-3 * settings.tol * size
