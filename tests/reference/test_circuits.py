@@ -84,7 +84,7 @@ def test_jacobian_and_eigenvalues_against_scipy():
     for seed in range(5):
         draw = jax.random.normal(jax.random.key(seed), (N, N))
         made, z = random_circuit(seed, W_r=draw / jnp.linalg.norm(draw, 2))
-        x = np.asarray(made.starts(jax.random.key(1), 1, z)[0])
+        x = made.starts(jax.random.key(1), 1, z)[0]
         ours, theirs = np.asarray(jacobian(made, jnp.asarray(x), z)), analytic_jacobian(made, x)
         np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-12 * np.abs(theirs).max())
         values = scipy.linalg.eigvals(theirs)

@@ -67,12 +67,14 @@ class Assembly(AbstractCircuit):
         own = [m(t, p, u) for m, p, u in zip(self.modules, parts, pushes, strict=True)]
         return jnp.concatenate(own) + self.L @ x
 
-    def starts(self, key: PRNGKey, number: int, drive: PyTree = None) -> Float[Array, "number dof"]:
+    def starts(
+        self, key: PRNGKey, number: int, drive: PyTree = None
+    ) -> Float[np.ndarray, "number dof"]:
         """Those of the modules."""
         del drive
         keys = jax.random.split(key, len(self.modules))
         parts = [m.starts(k, number, None) for m, k in zip(self.modules, keys, strict=True)]
-        return jnp.concatenate(parts, axis=1)
+        return np.concatenate(parts, axis=1)
 
     def theorems(self, drive: PyTree = None) -> tuple[Theorem, ...]:
         """Contraction of the whole, from that of the parts."""

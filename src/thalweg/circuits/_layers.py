@@ -76,7 +76,9 @@ class OrganicsLayers(AbstractCircuit):
             drive = relu(parts[-1][: layer.n]) ** 2
         return jnp.concatenate(parts)
 
-    def starts(self, key: PRNGKey, number: int, drive: PyTree = None) -> Float[Array, "number dof"]:
+    def starts(
+        self, key: PRNGKey, number: int, drive: PyTree = None
+    ) -> Float[np.ndarray, "number dof"]:
         """Those of the layers, each under what the one below would send without recurrence."""
         parts = []
         for index, layer in enumerate(self.layers):
@@ -90,7 +92,7 @@ class OrganicsLayers(AbstractCircuit):
                 variant=layer.variant,
             )
             drive = relu(plain.normalised(drive)[: layer.n]) ** 2
-        return jnp.concatenate(parts, axis=1)
+        return np.concatenate(parts, axis=1)
 
     def inside(self, x: Point, drive: PyTree = None) -> Bool[Array, ""]:
         """`a > 0` in every layer."""

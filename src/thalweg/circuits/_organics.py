@@ -156,24 +156,25 @@ class Organics(AbstractCircuit):
             )
         return jnp.concatenate(theory.normalised(self, self.drive(drive)))
 
-    def starts(self, key: PRNGKey, number: int, drive: PyTree = None) -> Float[Array, "number dof"]:
+    def starts(
+        self, key: PRNGKey, number: int, drive: PyTree = None
+    ) -> Float[np.ndarray, "number dof"]:
         """Gains over three decades about those of `W_r = I`, each with the `y` that it implies.
 
         Given `a`, the rest of `y` solves a linear equation, so every fixed point lies on this
         surface (on another piece of it, where the circuit is rectified).
         """
-        floor, push = (self.b0 * self.sigma) ** 2, self.b * self.drive(drive)
-        usual = floor + self.W @ push**2
-        one, two = jax.random.split(key)
-        common = jax.random.uniform(one, (number, 1), self.W.dtype, -1.0, 2.0)
-        own = jax.random.uniform(two, (number, self.n), self.W.dtype, -0.3, 0.3)
-        a = jnp.maximum(usual * 10 ** (common + own), floor)
+        W, b, b0, sigma = (np.asarray(v) for v in (self.W, self.b, self.b0, self.sigma))
+        floor, push = (b0 * sigma) ** 2, b * np.asarray(self.drive(drive))
+        draws = np.asarray(jax.random.uniform(key, (number, self.n + 1), jnp.float64))
+        spread = 3.0 * draws[:, :1] - 1.0 + 0.6 * draws[:, 1:] - 0.3
+        a = np.maximum((floor + W @ push**2) * 10**spread, floor)
         if self.W_r is None:
-            y = push / jnp.sqrt(a)
+            y = push / np.sqrt(a)
         else:
-            loop = jnp.eye(self.n, dtype=a.dtype) - (1 - jnp.sqrt(a))[..., None] * self.W_r
-            y = jnp.linalg.solve(loop, jnp.broadcast_to(push, a.shape)[..., None])[..., 0]
-        return jnp.concatenate([y, a], axis=1)
+            loop = np.eye(self.n) - (1 - np.sqrt(a))[..., None] * np.asarray(self.W_r)
+            y = np.linalg.solve(loop, np.broadcast_to(push, a.shape)[..., None])[..., 0]
+        return np.concatenate([y, a], axis=1)
 
     def theorems(self, drive: PyTree = None) -> tuple[Theorem, ...]:
         """The theorem for `W_r = I`, that of the scalar circuit, and the conjecture."""

@@ -11,7 +11,6 @@ from thalweg.core import ArgumentError, Point, PRNGKey
 from thalweg.dynamics import AbstractCircuit
 
 from ._checks import as_array, drive_vector, matrix, vector
-from ._theory import relu
 
 
 class SupralinearNetwork(AbstractCircuit):
@@ -62,11 +61,16 @@ class SupralinearNetwork(AbstractCircuit):
         rate = jnp.where(above, jnp.where(above, push, 1.0) ** self.power, 0.0)
         return (-x + self.k * rate) / self.tau
 
-    def starts(self, key: PRNGKey, number: int, drive: PyTree = None) -> Float[Array, "number dof"]:
+    def starts(
+        self, key: PRNGKey, number: int, drive: PyTree = None
+    ) -> Float[np.ndarray, "number dof"]:
         """Rates over four decades, about the response without recurrence."""
         h = drive_vector("this network", drive, self.dof, "the input h of each unit")
-        usual = jnp.maximum(jnp.max(self.k * relu(h) ** self.power), 1e-3)
-        return usual * 10 ** jax.random.uniform(key, (number, self.dof), jnp.float64, -3.0, 1.0)
+        usual = max(
+            float(self.k) * max(float(np.max(np.asarray(h))), 0.0) ** float(self.power), 1e-3
+        )
+        draws = np.asarray(jax.random.uniform(key, (number, self.dof), jnp.float64))
+        return usual * 10 ** (4.0 * draws - 3.0)
 
     def smoothness(self, x: Point, drive: PyTree = None) -> float:
         """Distance to a threshold, where the exponent is 1; above that the field is smooth."""
@@ -155,10 +159,12 @@ class WilsonCowan(AbstractCircuit):
         response = jax.nn.sigmoid(self.slope * (net - self.threshold)) - base
         return (-x + (1 - base - self.refractory * x) * response) / self.tau
 
-    def starts(self, key: PRNGKey, number: int, drive: PyTree = None) -> Float[Array, "number dof"]:
+    def starts(
+        self, key: PRNGKey, number: int, drive: PyTree = None
+    ) -> Float[np.ndarray, "number dof"]:
         """Uniform in the square of activities from -0.2 to 0.8."""
         del drive
-        return jax.random.uniform(key, (number, 2), jnp.float64, -0.2, 0.8)
+        return np.asarray(jax.random.uniform(key, (number, 2), jnp.float64)) - 0.2
 
     def labels(self) -> tuple[str, ...]:
         """`E`, `I`."""

@@ -188,19 +188,21 @@ class ThreeTypeOrganics(AbstractCircuit):
         root = jnp.sqrt(u)
         return jnp.concatenate([gain * z / root, u, root / (1 - root)])
 
-    def starts(self, key: PRNGKey, number: int, drive: PyTree = None) -> Float[Array, "number dof"]:
+    def starts(
+        self, key: PRNGKey, number: int, drive: PyTree = None
+    ) -> Float[np.ndarray, "number dof"]:
         """Values of `u` over the decades below 1, each with the `a` and `y` that it implies."""
         n = self.dof // 3
-        z = drive_vector("this circuit", drive, n, "the drive z of each unit")
-        gain = self.b0 / (1 + self.b0)
-        least = jnp.minimum((self.sigma * gain) ** 2, 0.5)
-        share = jax.random.uniform(key, (number, n), jnp.float64)
-        root = jnp.sqrt(least ** (1 - share) * 0.95**share)
+        z = np.asarray(drive_vector("this circuit", drive, n, "the drive z of each unit"))
+        gain = np.asarray(self.b0 / (1 + self.b0))
+        least = np.minimum((np.asarray(self.sigma) * gain) ** 2, 0.5)
+        share = np.asarray(jax.random.uniform(key, (number, n), jnp.float64))
+        root = np.sqrt(least ** (1 - share) * 0.95**share)
         a = root / (1 - root)
-        again = jnp.eye(n) if self.W_r is None else self.W_r
-        loop = jnp.eye(n) - again / (1 + a)[..., None]
-        y = jnp.linalg.solve(loop, jnp.broadcast_to(gain * z, a.shape)[..., None])[..., 0]
-        return jnp.concatenate([y, root**2, a], axis=1)
+        again = np.eye(n) if self.W_r is None else np.asarray(self.W_r)
+        loop = np.eye(n) - again / (1 + a)[..., None]
+        y = np.linalg.solve(loop, np.broadcast_to(gain * z, a.shape)[..., None])[..., 0]
+        return np.concatenate([y, root**2, a], axis=1)
 
     def inside(self, x: Point, drive: PyTree = None) -> Bool[Array, ""]:
         """`u > 0`: at a fixed point `u` is at least `(σ g)²`."""

@@ -89,11 +89,13 @@ class LeakyRNN(AbstractCircuit):
         rate = _FUNCTIONS[self.activation](x)
         return (-x + self.W @ rate + self.push(drive)) / self.tau
 
-    def starts(self, key: PRNGKey, number: int, drive: PyTree = None) -> Float[Array, "number dof"]:
+    def starts(
+        self, key: PRNGKey, number: int, drive: PyTree = None
+    ) -> Float[np.ndarray, "number dof"]:
         """Normal, as wide as the input and the rows of `W` allow for bounded rates."""
-        reach = jnp.sqrt(jnp.sum(self.W**2, axis=1)) + jnp.abs(self.push(drive))
-        draws = jax.random.normal(key, (number, self.dof), self.W.dtype)
-        return jnp.maximum(reach, 1e-3) * draws
+        reach = np.linalg.norm(np.asarray(self.W), axis=1) + np.abs(np.asarray(self.push(drive)))
+        draws = np.asarray(jax.random.normal(key, (number, self.dof), jnp.float64))
+        return np.maximum(reach, 1e-3) * draws
 
     def smoothness(self, x: Point, drive: PyTree = None) -> float:
         """Distance to the kink of a rectifier."""

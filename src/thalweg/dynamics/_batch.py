@@ -6,16 +6,14 @@ import os
 from typing import Any, Literal
 
 import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, PyTree
+from jaxtyping import PyTree
 
 from thalweg.core import ArgumentError, Outcome, require_x64, serial_blas
 
 from ._certify import HYPERBOLIC, Verdict
 from ._circuit import AbstractCircuit, LocalProof
-from ._newton import Lanes, Newton, search
+from ._newton import Newton, search
 from ._spectrum import margin, spectrum
 
 Mode = Literal["proof", "spectrum"]
@@ -120,7 +118,8 @@ def _by_spectra(
     circuits: AbstractCircuit, drives: PyTree, starts: np.ndarray, newton: Newton, workers: int
 ) -> BatchCertificate:
     count = len(starts)
-    lanes = _polished(circuits, drives, starts, newton)
+    size = float(np.sqrt(np.mean(starts[np.isfinite(starts)] ** 2)))
+    lanes = search(circuits, drives, starts, size if size > 0 else 1.0, newton, many=True)
     found = np.asarray(lanes.status) == int(Outcome.success)
     matrices = np.where(found[:, None, None], lanes.matrix, np.nan)
     parts = np.array_split(np.arange(count), min(workers, count))
@@ -138,29 +137,3 @@ def _by_spectra(
         margins=margins,
         spectra=spectra,
     )
-
-
-def _polished(
-    circuits: AbstractCircuit, drives: PyTree, starts: np.ndarray, newton: Newton
-) -> Lanes:
-    """Newton's method on every circuit from its own start."""
-    count = len(starts)
-    width = min(newton.width, count)
-    blocks = -(-count // width)
-    rows = np.minimum(np.arange(blocks * width), count - 1)
-
-    def blocked(array: Any) -> Any:
-        if not eqx.is_array(array):
-            return array
-        return jnp.asarray(array)[rows].reshape(blocks, width, *array.shape[1:])
-
-    systems, inputs = jax.tree.map(blocked, (circuits, drives))
-    size = float(np.sqrt(np.mean(starts[np.isfinite(starts)] ** 2)))
-    scale = jnp.asarray(size if size > 0 else 1.0)
-    ends = search(systems, inputs, blocked(starts), scale, newton, many=True)
-
-    def flat(array: Array) -> np.ndarray:
-        host = np.asarray(array)
-        return host.reshape(-1, *host.shape[2:])[:count]
-
-    return jax.tree.map(flat, ends)

@@ -18,8 +18,8 @@ from thalweg.core import (
 )
 
 from ._circuit import AbstractCircuit, Theorem, theorems_of
-from ._fixed_points import FixedPoints, _check_velocity, _starts, collect, run_lanes
-from ._newton import Newton
+from ._fixed_points import FixedPoints, check_velocity, collect, starting_points
+from ._newton import Newton, search
 from ._spectrum import critical_step, damping_ratios, frequencies, margin_error
 
 HYPERBOLIC = 1e-12
@@ -171,13 +171,11 @@ def certify(  # noqa: PLR0913 - all but one have defaults
     if step is not None and not (step > 0 and math.isfinite(step)):
         raise ArgumentError(f"step={step!r} must be a positive number")
     theorems = theorems_of(dynamics, drive)
-    points, size = _starts(dynamics, drive, starts, key, number, scale, dof)
+    points, size = starting_points(dynamics, drive, starts, key, number, scale, dof)
     known = [t.points for t in theorems if t.applies and t.points is not None]
     points = np.concatenate([*known, points]) if known else points
-    _check_velocity(dynamics, drive, points)
-    found = collect(
-        run_lanes(dynamics, drive, points, size, newton), size, newton, discrete=discrete
-    )
+    check_velocity(dynamics, drive, points)
+    found = collect(search(dynamics, drive, points, size, newton), size, newton, discrete=discrete)
     certified = tuple(
         _certify_point(dynamics, drive, found, i, theorems, step, newton.same * size)
         for i in range(len(found))

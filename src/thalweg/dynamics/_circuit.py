@@ -73,10 +73,12 @@ class AbstractCircuit(AbstractDynamics):
     def dof(self) -> int:
         """Number of coordinates of its state."""
 
-    def starts(self, key: PRNGKey, number: int, drive: PyTree = None) -> Float[Array, "number dof"]:
+    def starts(
+        self, key: PRNGKey, number: int, drive: PyTree = None
+    ) -> Float[np.ndarray, "number dof"]:
         """Points from which fixed points are looked for, on the scale of the system."""
         del drive
-        return jax.random.normal(key, (number, self.dof), jnp.float64)
+        return np.asarray(jax.random.normal(key, (number, self.dof), jnp.float64))
 
     def theorems(self, drive: PyTree = None) -> tuple[Theorem, ...]:
         """Theorems that were tried on this system under this drive, whether they apply or not."""

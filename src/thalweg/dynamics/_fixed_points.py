@@ -108,13 +108,13 @@ def fixed_points(
     recurrent networks; there the speed is minimised, here the root is solved for.
     """
     require_x64()
-    points, size = _starts(dynamics, drive, starts, key, number, scale, dof)
-    _check_velocity(dynamics, drive, points)
-    lanes = run_lanes(dynamics, drive, points, size, newton)
+    points, size = starting_points(dynamics, drive, starts, key, number, scale, dof)
+    check_velocity(dynamics, drive, points)
+    lanes = search(dynamics, drive, points, size, newton)
     return collect(lanes, size, newton, discrete=isinstance(dynamics, AbstractMap))
 
 
-def _starts(
+def starting_points(
     dynamics: Any, drive: PyTree, starts: Any, key: Any, number: int, scale: Any, dof: int | None
 ) -> tuple[np.ndarray, float]:
     """Starting points and the size that tolerances refer to."""
@@ -132,7 +132,7 @@ def _starts(
         raise ArgumentError(f"number={number} must be at least 1")
     root = jax.random.key(key) if isinstance(key, int) else key
     if scale is None and isinstance(dynamics, AbstractCircuit):
-        points = np.asarray(_circuit_starts(dynamics, root, number, drive), np.float64)
+        points = np.asarray(dynamics.starts(root, number, drive), np.float64)
         return points, float(np.sqrt(np.mean(points**2)))
     width = np.asarray(1.0 if scale is None else scale, np.float64)
     if not np.all(width > 0) or width.ndim > 1:
@@ -148,12 +148,7 @@ def _starts(
     return draws * width, float(width.max())
 
 
-@eqx.filter_jit
-def _circuit_starts(circuit: AbstractCircuit, key: PRNGKey, number: int, drive: PyTree) -> Any:
-    return circuit.starts(key, number, drive)
-
-
-def _check_velocity(dynamics: Any, drive: PyTree, points: np.ndarray) -> None:
+def check_velocity(dynamics: Any, drive: PyTree, points: np.ndarray) -> None:
     """A wrong number of coordinates is told before anything is compiled."""
     at = jax.ShapeDtypeStruct(points.shape[1:], jnp.float64)
     moved = eqx.filter_eval_shape(dynamics, jax.ShapeDtypeStruct((), jnp.float64), at, drive)
@@ -163,28 +158,6 @@ def _check_velocity(dynamics: Any, drive: PyTree, points: np.ndarray) -> None:
             f"{getattr(moved, 'shape', moved)}, expected the same shape",
             "check the width of starts or scale against the state of the system",
         )
-
-
-def run_lanes(
-    dynamics: Any, drive: PyTree, points: np.ndarray, size: float, newton: Newton
-) -> Lanes:
-    """The search from every point, rows in the order of the points, arrays on the host."""
-    width = min(newton.width, len(points))
-    blocks = -(-len(points) // width)
-    padded = np.concatenate([points, np.repeat(points[-1:], blocks * width - len(points), 0)])
-    ends = search(
-        dynamics,
-        drive,
-        jnp.asarray(padded.reshape(blocks, width, -1)),
-        jnp.asarray(size),
-        newton,
-    )
-    return jax.tree.map(lambda a: _rows(a, len(points)), ends)
-
-
-def _rows(array: Any, count: int) -> np.ndarray:
-    host = np.asarray(array)
-    return host.reshape(-1, *host.shape[2:])[:count]
 
 
 def collect(lanes: Lanes, size: float, newton: Newton, *, discrete: bool) -> FixedPoints:

@@ -17,6 +17,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from thalweg.core import RUNNING, AbstractDynamics, AbstractMap, ArgumentError, Outcome
@@ -78,7 +79,7 @@ class Newton:
 
 
 class Lanes(eqx.Module):
-    """What a block of lanes holds; lanes come first.
+    """What a block of lanes holds; lanes come first. NumPy arrays once the search has ended.
 
     Attributes:
         x: Points, `(lanes, dof)`.
@@ -138,7 +139,8 @@ def _levenberg(matrix: Array, residual: Array, rows: Array, mu: Array) -> Array:
     right = jnp.einsum("lij,li->lj", scaled, residual / rows)
     normal = jnp.einsum("lij,lik->ljk", scaled, scaled)
     normal = normal + mu[:, None, None] * jnp.eye(matrix.shape[-1], dtype=matrix.dtype)
-    return -jnp.linalg.solve(normal, right[..., None])[..., 0]
+    factor = jax.scipy.linalg.cho_factor(normal)
+    return -jax.scipy.linalg.cho_solve(factor, right[..., None])[..., 0]
 
 
 def _size(x: Array, scale: Array) -> Array:
@@ -195,14 +197,13 @@ def _verdict(settings: Newton, scale: Array, lane: Lanes, tried: Array) -> tuple
     return jnp.where(late, int(Outcome.max_steps), status).astype(jnp.int32), stuck
 
 
-def _natural(lane: Lanes, residual: Array, scale: Array, length: Array) -> Array:
+def _natural(lane: Lanes, next_step: Array, scale: Array, length: Array) -> Array:
     """Deuflhard's natural monotonicity test: is the simplified Newton step at the trial shorter?
 
     Unlike the residual it does not change when the equations are scaled or mixed, so that it lets
     a lane through where some of them must grow for a while.
     """
     weights = jnp.abs(lane.x) + scale
-    next_step = _step(lane.matrix, residual)
     return _merit(next_step, weights) < (1 - length / 4) * _merit(lane.newton, weights)
 
 
@@ -230,11 +231,14 @@ def _advance(evaluate: Any, settings: Newton, scale: Array, lane: Lanes) -> Lane
     rows = _pick(fresh, rows, lane.rows)
     before, after = _merit(lane.residual, rows), _merit(residual, rows)
     lower = jnp.where(last, after <= before, after < (1 - _DECREASE * length) * before)
-    lower = lower | (~damped & ~last & _natural(lane, residual, scale, length))
+    # Both in one call: the step from here with the old Jacobian, and that with the new one.
+    matrices, sides = (jnp.concatenate(p) for p in ((lane.matrix, matrix), (residual, residual)))
+    simplified, newton = jnp.split(_step(matrices, sides), 2)
+    lower = lower | (~damped & ~last & _natural(lane, simplified, scale, length))
     good = running & _finite(trial, residual, matrix) & (lower | fresh | kicked)
     x, residual = _pick(good, trial, lane.x), _pick(good, residual, lane.residual)
     matrix = _pick(good, matrix, lane.matrix)
-    newton = _step(matrix, residual)
+    newton = _pick(good, newton, lane.newton)
     # Newton: lengthen after a success, halve after a failure, and give up below a shortest step.
     factor = jnp.where(good, jnp.minimum(1.0, 2 * lane.factor), lane.factor / 2)
     give_up = ~damped & (factor < _SHORTEST)
@@ -290,20 +294,27 @@ def _block(evaluate: Any, settings: Newton, scale: Array, x: Array) -> Lanes:
 
 
 @eqx.filter_jit
+def _search_block(
+    dynamics: Any, drive: PyTree, starts: Array, scale: Array, settings: Newton, *, many: bool
+) -> Lanes:
+    axes = (eqx.if_array(0), eqx.if_array(0), 0) if many else (None, None, 0)
+    evaluate = eqx.filter_vmap(_residual_and_matrix, in_axes=axes)
+    return _block(lambda x: evaluate(dynamics, drive, x), settings, scale, starts)
+
+
 def search(
-    dynamics: AbstractDynamics | AbstractMap,
+    dynamics: Any,
     drive: PyTree,
-    starts: Float[Array, "blocks width dof"],
-    scale: Float[Array, ""],
+    starts: Float[np.ndarray, "lanes dof"],
+    scale: float,
     settings: Newton,
     *,
     many: bool = False,
 ) -> Lanes:
-    """Blocks of lanes, one after another in one program.
+    """Every lane to its end, one block of lanes after another: one program, whatever their number.
 
     Args:
-        dynamics: The system; with `many`, one for each lane: its arrays have the axes
-            `(blocks, width)` in front.
+        dynamics: The system; with `many`, one for each lane: its arrays have the lanes in front.
         drive: The drive, or one for each lane.
         starts: Starting points.
         scale: Typical size of a coordinate.
@@ -311,18 +322,19 @@ def search(
         many: Whether every lane has a system of its own.
 
     Returns:
-        The lanes where they ended, `(blocks, width, …)`.
+        The lanes where they ended, in order, as NumPy arrays.
     """
-    axes = (eqx.if_array(0), eqx.if_array(0), 0) if many else (None, None, 0)
-    evaluate = eqx.filter_vmap(_residual_and_matrix, in_axes=axes)
-    if not many:
-        return jax.lax.map(
-            lambda x: _block(lambda at: evaluate(dynamics, drive, at), settings, scale, x), starts
+    count, width = len(starts), settings.width
+    parts = []
+    for first in range(0, count, width):
+        rows = np.minimum(np.arange(first, first + width), count - 1)
+
+        def cut(array: Any, rows: np.ndarray = rows) -> Any:
+            return jnp.asarray(array)[rows] if eqx.is_array(array) else array
+
+        system, inputs = jax.tree.map(cut, (dynamics, drive)) if many else (dynamics, drive)
+        ends = _search_block(
+            system, inputs, jnp.asarray(starts[rows]), jnp.asarray(scale), settings, many=many
         )
-    arrays, rest = eqx.partition((dynamics, drive), eqx.is_array)
-
-    def one(block: tuple[PyTree, Array]) -> Lanes:
-        system, inputs = eqx.combine(block[0], rest)
-        return _block(lambda at: evaluate(system, inputs, at), settings, scale, block[1])
-
-    return jax.lax.map(one, (arrays, starts))
+        parts.append(jax.tree.map(lambda a, n=count - first: np.asarray(a)[:n], ends))
+    return jax.tree.map(lambda *a: np.concatenate(a), *parts)

@@ -71,7 +71,7 @@ def critical_step(
     values = np.asarray(eigenvalues, complex)
     square = np.abs(values) ** 2
     limit = np.where(square > 0, -2 * values.real / np.where(square > 0, square, 1.0), 0.0)
-    return np.maximum(limit.min(-1), 0.0)
+    return np.asarray(np.maximum(limit.min(-1), 0.0))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -41,8 +41,8 @@ class Henon(AbstractMap):
 
 @pytest.fixture(scope="module")
 def network():
-    draws = jax.random.normal(jax.random.key(5), (6, 6))
-    return Network(3.0 * (draws + draws.T) / np.sqrt(12))
+    draws = jax.random.normal(jax.random.key(7), (6, 6))
+    return Network(1.2 * jnp.eye(6) + 1.5 * (draws + draws.T) / np.sqrt(12))
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def found(network):
 
 def test_agrees_with_scipy_from_other_starts(network, found):
     W = np.asarray(network.W)
-    starts = np.asarray(jax.random.uniform(jax.random.key(99), (1500, 6), minval=-5, maxval=5))
+    starts = np.asarray(jax.random.uniform(jax.random.key(99), (800, 6), minval=-4, maxval=4))
     theirs = []
     for start in starts:
         ended = scipy.optimize.root(
@@ -65,7 +65,9 @@ def test_agrees_with_scipy_from_other_starts(network, found):
             away = [np.max(np.abs(ended.x - x)) for x in theirs]
             if not away or min(away) > 1e-6:
                 theirs.append(ended.x)
-    assert len(found) == len(theirs) > 5
+    # Their starts are few at the origin, which only few of them lead to.
+    theirs.append(np.zeros(6))
+    assert len(found) == len({tuple(np.round(x, 6) + 0.0) for x in theirs}) == 15
     for x in theirs:
         assert np.min(np.max(np.abs(found.points - x), axis=1)) < 1e-10
 
