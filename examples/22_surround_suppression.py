@@ -1,7 +1,7 @@
 """Surround suppression: the response to a patch rises with its size, and falls beyond an optimum.
 
-Units on a line pool over a wider neighbourhood than they are driven from. A growing patch first adds
-drive to the unit in the centre, then only suppression.
+Units on a line pool over a wider neighbourhood than they are driven from. A growing patch first
+adds drive to the unit in the centre, then only suppression.
 """
 
 import jax

@@ -1,8 +1,8 @@
 """Drive-dependent oscillation: none below a contrast, then a frequency that rises with the drive.
 
 The linearised circuit is a damped oscillator. It sets in between contrasts of 0.1 and 0.2 and
-reaches 23.539, 38.447, 52.597 and 68.887 Hz at contrasts of 0.2, 0.5, 1 and 2, as gamma oscillations
-in V1 rise with contrast. The simulated circuit rings at these frequencies.
+reaches 23.539, 38.447, 52.597 and 68.887 Hz at contrasts of 0.2, 0.5, 1 and 2, as gamma
+oscillations in V1 rise with contrast. The simulated circuit rings at these frequencies.
 """
 
 import jax.numpy as jnp

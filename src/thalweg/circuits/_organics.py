@@ -13,7 +13,7 @@ Source: S. Rawat, D. J. Heeger and S. Martiniani, "Unconditional stability of a 
 circuit implementing divisive normalization", NeurIPS 37, 14712 (2024), arXiv:2409.18946.
 """
 
-from typing import Any, Literal, get_args
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -28,7 +28,8 @@ from . import _theory as theory
 from ._checks import drive_vector, matrix, vector
 from ._theory import relu, root_of
 
-Variant = Literal["main", "rectified", "head", "head-unrectified", "ring"]
+VARIANTS = ("main", "rectified", "head", "head-unrectified", "ring")
+"""Where the rectification may be."""
 
 
 class Organics(AbstractCircuit):
@@ -64,7 +65,7 @@ class Organics(AbstractCircuit):
     tau_a: Float[Array, "*batch n"]
     W_r: Float[Array, "*batch n n"] | None
     W_zx: Float[Array, "*batch n m"] | None
-    variant: Variant = eqx.field(static=True)
+    variant: str = eqx.field(static=True)
 
     def __init__(  # noqa: PLR0913 - it is a record
         self,
@@ -77,7 +78,7 @@ class Organics(AbstractCircuit):
         tau_a: Any = 1.0,
         W_r: Any = None,
         W_zx: Any = None,
-        variant: Variant = "main",
+        variant: str = "main",
     ):
         """Collect the parameters; a number given once stands for all units.
 
@@ -85,8 +86,8 @@ class Organics(AbstractCircuit):
             ArgumentError: if a shape is wrong, a weight of a pool is negative, a gain, `sigma` or
                 a time constant is not positive, or the variant is unknown.
         """
-        if variant not in get_args(Variant):
-            raise ArgumentError(f"variant={variant!r} is none of {', '.join(get_args(Variant))}")
+        if variant not in VARIANTS:
+            raise ArgumentError(f"variant={variant!r} is none of {', '.join(VARIANTS)}")
         self.W = matrix("W", W, (None, None), nonnegative=True)
         n = self.W.shape[0]
         matrix("W", W, (n, n))

@@ -1,6 +1,6 @@
 """The leaky recurrent network, and when it contracts."""
 
-from typing import Any, Literal, get_args
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -13,8 +13,6 @@ from thalweg.dynamics import AbstractCircuit, Theorem, diagonal_metric
 
 from ._checks import drive_vector, matrix, vector
 from ._theory import relu
-
-Activation = Literal["tanh", "relu", "sigmoid", "linear"]
 
 _FUNCTIONS = {"tanh": jnp.tanh, "relu": relu, "sigmoid": jax.nn.sigmoid, "linear": lambda x: x}
 
@@ -39,7 +37,7 @@ class LeakyRNN(AbstractCircuit):
     tau: Float[Array, " n"]
     bias: Float[Array, " n"]
     W_in: Float[Array, "n m"] | None
-    activation: Activation = eqx.field(static=True)
+    activation: str = eqx.field(static=True)
 
     def __init__(
         self,
@@ -48,7 +46,7 @@ class LeakyRNN(AbstractCircuit):
         tau: Any = 1.0,
         bias: Any = 0.0,
         W_in: Any = None,
-        activation: Activation = "tanh",
+        activation: str = "tanh",
     ):
         """Collect the parameters; a number given once stands for all units.
 
@@ -56,10 +54,8 @@ class LeakyRNN(AbstractCircuit):
             ArgumentError: if a shape is wrong, a time constant is not positive, or the activation
                 is unknown.
         """
-        if activation not in get_args(Activation):
-            raise ArgumentError(
-                f"activation={activation!r} is none of {', '.join(get_args(Activation))}"
-            )
+        if activation not in SLOPES:
+            raise ArgumentError(f"activation={activation!r} is none of {', '.join(SLOPES)}")
         self.W = matrix("W", W, (None, None))
         n = self.W.shape[0]
         matrix("W", W, (n, n))

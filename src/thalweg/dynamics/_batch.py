@@ -3,7 +3,7 @@
 import concurrent.futures
 import dataclasses
 import os
-from typing import Any, Literal
+from typing import Any
 
 import equinox as eqx
 import numpy as np
@@ -15,8 +15,6 @@ from ._certify import HYPERBOLIC, Verdict
 from ._circuit import AbstractCircuit, LocalProof
 from ._newton import Newton, search
 from ._spectrum import margin, spectrum
-
-Mode = Literal["proof", "spectrum"]
 
 _ROUNDING = 1e-13
 """Margins within this share of the spectral radius are undecided in a batch, times the order."""
@@ -36,7 +34,7 @@ class BatchCertificate:
         spectra: Eigenvalues, `(circuits, dof)`; `None` in mode `proof`.
     """
 
-    mode: Mode
+    mode: str
     points: np.ndarray
     verdicts: np.ndarray
     slack: np.ndarray
@@ -52,7 +50,7 @@ def certify_batch(
     circuits: AbstractCircuit,
     drives: PyTree,
     *,
-    mode: Mode = "proof",
+    mode: str = "proof",
     starts: Any = None,
     newton: Newton = Newton(),
     workers: int | None = None,

@@ -177,8 +177,9 @@ def collect(lanes: Lanes, size: float, newton: Newton, *, discrete: bool) -> Fix
         matrices = matrices + np.eye(matrices.shape[-1])
     spectra = spectrum(matrices)
     margins = margin(spectra, discrete=discrete) if len(first) else np.zeros(0)
-    order = np.argsort(-margins, kind="stable")
-    largest = np.max(np.asarray(lanes.rows), axis=1)
+    rate = float(np.median(np.max(np.asarray(lanes.rows), axis=1)))
+    # Mirror images have margins that differ by rounding: among them the coordinates decide.
+    order = np.lexsort((*x[first].T[::-1], -np.round(margins / rate, 9)))
     return FixedPoints(
         points=x[first][order],
         hits=hits[order],
@@ -195,7 +196,7 @@ def collect(lanes: Lanes, size: float, newton: Newton, *, discrete: bool) -> Fix
             if np.any(status == int(outcome))
         },
         starts=len(status),
-        rate=float(np.median(largest)),
+        rate=rate,
         discrete=discrete,
     )
 

@@ -1,19 +1,16 @@
 """Contraction: matrix measures, and diagonal metrics from M-matrices."""
 
 import dataclasses
-from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
 
 from thalweg.core import ArgumentError
 
-Norm = Literal["one", "two", "infinity"]
-
 
 def matrix_measure(
     matrix: Float[np.ndarray, "*stack dof dof"],
-    norm: Norm = "two",
+    norm: str = "two",
     weights: Float[np.ndarray, " dof"] | None = None,
 ) -> Float[np.ndarray, "*stack"]:
     """The matrix measure (logarithmic norm) `μ(A) = lim (‖I + hA‖ - 1)/h` for a weighted norm.

@@ -324,6 +324,8 @@ def search(
     Returns:
         The lanes where they ended, in order, as NumPy arrays.
     """
+    # A number becomes an array: another value of the drive is then no other program.
+    drive = jax.tree.map(lambda a: jnp.asarray(a) if isinstance(a, float) else a, drive)
     count, width = len(starts), settings.width
     parts = []
     for first in range(0, count, width):
