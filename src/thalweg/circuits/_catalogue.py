@@ -31,17 +31,17 @@ class _Entry:
 
 
 def _scalar() -> tuple[Any, Any]:
-    parameters = {"b": 0.5, "b0": 0.5, "sigma": 0.1, "tau_y": _TAU, "tau_a": _TAU}
+    parameters: dict[str, Any] = {"b": 0.5, "b0": 0.5, "sigma": 0.1, "tau_y": _TAU, "tau_a": _TAU}
     return Organics([[1.0]], **parameters), [1.0]
 
 
 def _bistable() -> tuple[Any, Any]:
-    parameters = {"b": 0.5, "b0": 0.5, "sigma": 0.1, "tau_y": 0.030, "tau_a": _TAU}
+    parameters: dict[str, Any] = {"b": 0.5, "b0": 0.5, "sigma": 0.1, "tau_y": 0.030, "tau_a": _TAU}
     return Organics([[1.0]], W_r=[[2.0]], **parameters), [1.0]
 
 
 def _negative() -> tuple[Any, Any]:
-    parameters = {"b": 1.0, "b0": 0.5, "sigma": 1.0, "tau_y": _TAU, "tau_a": _TAU}
+    parameters: dict[str, Any] = {"b": 1.0, "b0": 0.5, "sigma": 1.0, "tau_y": _TAU, "tau_a": _TAU}
     return Organics([[1.0]], W_r=[[-1.0]], **parameters), [1.0]
 
 
@@ -76,7 +76,7 @@ def _three() -> tuple[Any, Any]:
 
 def _layers() -> tuple[Any, Any]:
     first, second = jax.random.split(jax.random.key(0))
-    uniform = {"b": 0.5, "b0": 0.5, "sigma": 1.0, "tau_y": _TAU, "tau_a": _TAU}
+    uniform: dict[str, Any] = {"b": 0.5, "b0": 0.5, "sigma": 1.0, "tau_y": _TAU, "tau_a": _TAU}
     layers = [
         Organics(np.ones((6, 6)), W_zx=jax.random.normal(first, (6, 4)), **uniform),
         Organics(np.ones((3, 3)), W_zx=jax.random.normal(second, (3, 6)), **uniform),

@@ -2,16 +2,17 @@
 
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from thalweg.core import ArgumentError
 
 
-def _traced(value: Any) -> bool:
-    return isinstance(value, jax.core.Tracer)
+def traced(value: Any) -> bool:
+    """Whether the value is only known when a program runs, so that it cannot be checked here."""
+    return isinstance(value, Tracer)
 
 
 def as_array(name: str, value: Any) -> Array:
@@ -28,7 +29,7 @@ def as_array(name: str, value: Any) -> Array:
         raise ArgumentError(f"{name} holds {array.dtype} numbers, expected real ones")
     if not jnp.issubdtype(array.dtype, jnp.floating):
         array = array.astype(jnp.result_type(float))
-    if not _traced(array) and not np.isfinite(np.asarray(array)).all():
+    if not traced(array) and not np.isfinite(np.asarray(array)).all():
         raise ArgumentError(f"{name} holds NaN or infinities")
     return array
 
@@ -44,7 +45,7 @@ def vector(name: str, value: Any, n: int, *, positive: bool = False) -> Float[Ar
         raise ArgumentError(
             f"{name} has the shape {array.shape}, expected one number or {n}, one for each unit"
         )
-    if positive and not _traced(array) and not np.all(np.asarray(array) > 0):
+    if positive and not traced(array) and not np.all(np.asarray(array) > 0):
         raise ArgumentError(f"{name} must be positive, got {float(np.min(np.asarray(array))):g}")
     return jnp.broadcast_to(array, (n,))
 
@@ -64,7 +65,7 @@ def matrix(
     if not fits:
         text = " x ".join("any" if s is None else str(s) for s in shape)
         raise ArgumentError(f"{name} has the shape {array.shape}, expected {text}")
-    if nonnegative and not _traced(array) and np.any(np.asarray(array) < 0):
+    if nonnegative and not traced(array) and np.any(np.asarray(array) < 0):
         raise ArgumentError(
             f"{name} must not be negative, its smallest entry is "
             f"{float(np.min(np.asarray(array))):g}",

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, PyTree
 from thalweg.core import ArgumentError, Point, PRNGKey
 from thalweg.dynamics import AbstractCircuit
 
-from ._checks import as_array, drive_vector, matrix, vector
+from ._checks import as_array, drive_vector, matrix, traced, vector
 
 
 class SupralinearNetwork(AbstractCircuit):
@@ -44,7 +44,7 @@ class SupralinearNetwork(AbstractCircuit):
         self.tau = vector("tau", tau, self.W.shape[0], positive=True)
         self.k = vector("k", k, 1, positive=True)[0]
         self.power = vector("power", power, 1, positive=True)[0]
-        if not isinstance(self.power, jax.core.Tracer) and self.power < 1:
+        if not traced(self.power) and self.power < 1:
             raise ArgumentError(f"power={float(self.power):g} is below 1")
 
     @property
@@ -134,7 +134,7 @@ class WilsonCowan(AbstractCircuit):
                 is not positive.
         """
         self.weights = vector("weights", as_array("weights", weights), 4)
-        if not isinstance(self.weights, jax.core.Tracer) and np.any(np.asarray(self.weights) < 0):
+        if not traced(self.weights) and np.any(np.asarray(self.weights) < 0):
             raise ArgumentError(
                 f"weights={list(map(float, self.weights))} must not be negative",
                 "the equations subtract inhibition themselves",

@@ -147,7 +147,7 @@ def _find(name: str) -> "NamedCircuit":
             ) from error
     if isinstance(found, NamedCircuit):
         return found
-    if not isinstance(found, kinds):
+    if not isinstance(found, AbstractDynamics | AbstractMap):
         raise CliError(
             f"{name} is a {type(found).__name__}, expected an AbstractDynamics or an AbstractMap",
             "derive your system from thalweg.core.AbstractDynamics",
@@ -279,6 +279,8 @@ def _facts(
 
 
 def _point_facts(point: "CertifiedPoint") -> dict[str, Any]:
+    import numpy as np
+
     return {
         "x": point.x,
         "verdict": str(point.verdict),
@@ -286,8 +288,8 @@ def _point_facts(point: "CertifiedPoint") -> dict[str, Any]:
         "margin": point.margin,
         "error": point.error,
         "condition": point.condition,
-        "eigenvalues_real": point.eigenvalues.real,
-        "eigenvalues_imag": point.eigenvalues.imag,
+        "eigenvalues_real": np.real(point.eigenvalues),
+        "eigenvalues_imag": np.imag(point.eigenvalues),
         "frequency": point.frequency,
         "damping": point.damping,
         "critical_step": point.critical_step,

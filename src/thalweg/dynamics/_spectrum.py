@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from typing import Any
 
 import numpy as np
 from jaxtyping import Complex, Float
@@ -24,9 +25,9 @@ def spectrum(matrix: Float[np.ndarray, "*stack dof dof"]) -> Complex[np.ndarray,
     matrix = np.asarray(matrix, np.float64)
     if matrix.ndim < 2 or matrix.shape[-1] != matrix.shape[-2]:
         raise ArgumentError(f"a spectrum needs square matrices, got the shape {matrix.shape}")
-    sound = np.isfinite(matrix).all(axis=(-1, -2))
+    sound = np.asarray(np.isfinite(matrix).all(axis=(-1, -2)))
     values = np.linalg.eigvals(np.where(sound[..., None, None], matrix, 0.0)).astype(complex)
-    order = np.lexsort((-values.imag, -values.real), axis=-1)
+    order = np.lexsort((-np.imag(values), -np.real(values)), axis=-1)
     values = np.take_along_axis(values, order, axis=-1)
     return np.where(sound[..., None], values, complex(math.nan, math.nan))
 
@@ -45,19 +46,19 @@ def margin(
         of a map.
     """
     values = np.asarray(eigenvalues)
-    return np.asarray(1 - np.abs(values).max(-1) if discrete else -values.real.max(-1))
+    return np.asarray(1 - np.abs(values).max(-1) if discrete else -np.real(values).max(-1))
 
 
 def damping_ratios(eigenvalues: Complex[np.ndarray, "*modes"]) -> Float[np.ndarray, "*modes"]:
     """`ζ = -Re λ / |λ|` of each mode: 1 without oscillation, 0 undamped, negative growing."""
     values = np.asarray(eigenvalues, complex)
     size = np.abs(values)
-    return np.where(size > 0, -values.real / np.where(size > 0, size, 1.0), 0.0)
+    return np.where(size > 0, -np.real(values) / np.where(size > 0, size, 1.0), 0.0)
 
 
 def frequencies(eigenvalues: Complex[np.ndarray, "*modes"]) -> Float[np.ndarray, "*modes"]:
     """`|Im λ| / 2π` of each mode, in cycles for each unit of time."""
-    return np.abs(np.asarray(eigenvalues, complex).imag) / (2 * math.pi)
+    return np.abs(np.imag(eigenvalues)) / (2 * math.pi)
 
 
 def critical_step(
@@ -70,7 +71,7 @@ def critical_step(
     """
     values = np.asarray(eigenvalues, complex)
     square = np.abs(values) ** 2
-    limit = np.where(square > 0, -2 * values.real / np.where(square > 0, square, 1.0), 0.0)
+    limit = np.where(square > 0, -2 * np.real(values) / np.where(square > 0, square, 1.0), 0.0)
     return np.asarray(np.maximum(limit.min(-1), 0.0))
 
 
@@ -108,11 +109,12 @@ def margin_error(
     import scipy.linalg
 
     matrix = np.asarray(matrix, np.float64)
-    values, left, right = scipy.linalg.eig(matrix, left=True, right=True)
+    solved: Any = scipy.linalg.eig(matrix, left=True, right=True)
+    values, left, right = solved
     with np.errstate(divide="ignore"):
         condition = 1 / np.abs(np.einsum("ij,ij->j", left.conj(), right))
     backward = _ROUNDING * len(matrix) * float(np.linalg.norm(matrix)) + uncertainty
-    each = 1 - np.abs(values) if discrete else -values.real
+    each = 1 - np.abs(values) if discrete else -np.real(values)
     moved = np.minimum(condition * backward, float(np.linalg.norm(matrix)) + uncertainty)
     least = float(each.min())
     # The true margin lies between the smallest lower and the smallest upper end.
