@@ -24,6 +24,7 @@ from ._version import __version__ as __version__
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from .circuits import circuit as circuit
     from .core import METAL as METAL
     from .core import REDUCED as REDUCED
     from .core import AbstractEnergy as AbstractEnergy
@@ -53,6 +54,8 @@ if TYPE_CHECKING:
     from .core import Units as Units
     from .core import UnknownSystemError as UnknownSystemError
     from .core import check_energy as check_energy
+    from .dynamics import certify as certify
+    from .dynamics import fixed_points as fixed_points
     from .energies import PairEnergy as PairEnergy
     from .energies import system as system
     from .io import system_from_ase as system_from_ase
@@ -99,12 +102,14 @@ if TYPE_CHECKING:
     from .workflows import report as report
 
 _HOMES = {
+    "circuits": "circuit",
     "core": (
         "METAL REDUCED AbstractEnergy ArgumentError BallStart BoundsStart BoxStart Certificate "
         "ClusterSymmetry EnergyError FlatSpace FreeSpace HostEnergy NoSymmetry NormalStart "
         "Outcome PeriodicSpace PeriodicSymmetry PrecisionError Solution SolveError SphereSpace "
         "SphereSymmetry StoreError System ThalwegError Units UnknownSystemError check_energy"
     ),
+    "dynamics": "certify fixed_points",
     "energies": "PairEnergy system",
     "io": "system_from_ase",
     "kinetics": "mean_first_passage_time rate transition_rates",

@@ -54,6 +54,9 @@ REFERENCES = (
     Reference("how many replicates", "Doucet et al., Biometrika 102, 295 (2015)"),
     Reference("signed weights", "Lyne et al., Stat. Sci. 30, 443 (2015)"),
     Reference("addressed random numbers", "Salmon, Moraes, Dror & Shaw, SC '11, 16 (2011)"),
+    Reference("circuits that normalise", "Rawat, Heeger & Martiniani, NeurIPS 37, 14712 (2024)"),
+    Reference("fixed points", "Deuflhard, Newton Methods for Nonlinear Problems, Springer (2004)"),
+    Reference("contracting assemblies", "Kozachkov, Ennis & Slotine, NeurIPS 35 (2022)"),
     Reference("ASE", "Larsen et al., J. Phys.: Condens. Matter 29, 273002 (2017)"),
 )
 
