@@ -1,1 +1,29 @@
 """Flows and maps: where they rest, how stable each rest is, and how far that holds."""
+
+from ._arclength import StepRule as StepRule
+from ._continuation import Bifurcation as Bifurcation
+from ._continuation import Branch as Branch
+from ._continuation import continuation as continuation
+from ._continuation import switch_branch as switch_branch
+from ._curves import BifurcationCurve as BifurcationCurve
+from ._curves import fold_curve as fold_curve
+from ._curves import hopf_curve as hopf_curve
+from ._entropy import EntropyProduction as EntropyProduction
+from ._entropy import MeasuredEntropyProduction as MeasuredEntropyProduction
+from ._entropy import entropy_production as entropy_production
+from ._entropy import measured_entropy_production as measured_entropy_production
+from ._hopf import first_lyapunov_coefficient as first_lyapunov_coefficient
+from ._lyapunov import LyapunovSpectrum as LyapunovSpectrum
+from ._lyapunov import kaplan_yorke as kaplan_yorke
+from ._lyapunov import lyapunov_spectrum as lyapunov_spectrum
+from ._noise import LinearNoise as LinearNoise
+from ._noise import MeasuredSpectrum as MeasuredSpectrum
+from ._noise import coherence as coherence
+from ._noise import linear_noise as linear_noise
+from ._noise import measured_spectrum as measured_spectrum
+from ._noise import spectral_density as spectral_density
+from ._noise import stationary_covariance as stationary_covariance
+from ._simulate import SOLVERS as SOLVERS
+from ._simulate import simulate as simulate
+from ._trajectories import Trajectories as Trajectories
+from ._white_noise import WhiteNoise as WhiteNoise
