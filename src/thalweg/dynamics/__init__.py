@@ -65,6 +65,13 @@ from ._noise import linear_noise as linear_noise
 from ._noise import measured_spectrum as measured_spectrum
 from ._noise import spectral_density as spectral_density
 from ._noise import stationary_covariance as stationary_covariance
+from ._reach import BLOWN_UP as BLOWN_UP
+from ._reach import NONFINITE as NONFINITE
+from ._reach import UNDECIDED as UNDECIDED
+from ._reach import Reach as Reach
+from ._reach import Share as Share
+from ._reach import reach as reach
+from ._reach import wilson_interval as wilson_interval
 from ._simulate import SOLVERS as SOLVERS
 from ._simulate import simulate as simulate
 from ._spectrum import SpectralError as SpectralError

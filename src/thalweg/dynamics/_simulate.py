@@ -387,7 +387,7 @@ def _adaptive(
             saveat=save, stepsize_controller=controller, adjoint=diffrax.ForwardMode(),
             event=diffrax.Event(gone), max_steps=max_steps, throw=False,
         )  # fmt: skip
-        (xs, _), (_, last) = _saved(solution)
+        (xs, end), (_, last) = _saved(solution)
         results = diffrax.RESULTS
         status = jnp.asarray(int(Outcome.nonfinite))
         for result, outcome in (
@@ -396,6 +396,10 @@ def _adaptive(
             (results.max_steps_reached, Outcome.max_steps),
         ):
             status = jnp.where(solution.result == result, int(outcome), status)
+        # What blows up in finite time asks for ever shorter steps before it leaves the extent.
+        huge = jnp.max(jnp.abs(end[0])) > jnp.sqrt(extent)
+        lost = status == int(Outcome.nonfinite)
+        status = jnp.where(lost & huge, int(Outcome.escaped), status)
         return xs, status, last[0], solution.stats["num_steps"]
 
     return jax.vmap(path, (0, 0 if batched else None))(x0, drive)
