@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Bool, Float, PyTree
 
 from thalweg.core import ArgumentError, Point, PRNGKey
 from thalweg.dynamics import AbstractCircuit, Theorem
@@ -91,6 +91,11 @@ class OrganicsLayers(AbstractCircuit):
             )
             drive = relu(plain.normalised(drive)[: layer.n]) ** 2
         return jnp.concatenate(parts, axis=1)
+
+    def inside(self, x: Point, drive: PyTree = None) -> Bool[Array, ""]:
+        """`a > 0` in every layer."""
+        pairs = zip(self.layers, self._parts(x), strict=True)
+        return jnp.stack([layer.inside(part, drive) for layer, part in pairs]).all()
 
     def smoothness(self, x: Point, drive: PyTree = None) -> float:
         """That of the layer nearest to a kink."""

@@ -19,7 +19,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Bool, Float, PyTree
 
 from thalweg.core import ArgumentError, Point, PRNGKey
 from thalweg.dynamics import AbstractCircuit, LocalProof, Theorem
@@ -157,15 +157,22 @@ class Organics(AbstractCircuit):
         return jnp.concatenate(theory.normalised(self, self.drive(drive)))
 
     def starts(self, key: PRNGKey, number: int, drive: PyTree = None) -> Float[Array, "number dof"]:
-        """Starts with gains around those of `W_r = I` and `y` on the scale the pools allow."""
+        """Gains over three decades about those of `W_r = I`, each with the `y` that it implies.
+
+        Given `a`, the rest of `y` solves a linear equation, so every fixed point lies on this
+        surface (on another piece of it, where the circuit is rectified).
+        """
         floor, push = (self.b0 * self.sigma) ** 2, self.b * self.drive(drive)
         usual = floor + self.W @ push**2
-        # At a fixed point W_ji y_i² a_i < a_j, so that no y is much larger than this.
-        strongest = jnp.max(self.W, axis=0)
-        reach = jnp.where(strongest > 0, 1 / jnp.sqrt(jnp.where(strongest > 0, strongest, 1)), 1)
         one, two = jax.random.split(key)
-        a = usual * 10 ** jax.random.uniform(one, (number, self.n), self.W.dtype, -1.5, 1.5)
-        y = reach * jax.random.normal(two, (number, self.n), self.W.dtype)
+        common = jax.random.uniform(one, (number, 1), self.W.dtype, -1.0, 2.0)
+        own = jax.random.uniform(two, (number, self.n), self.W.dtype, -0.3, 0.3)
+        a = jnp.maximum(usual * 10 ** (common + own), floor)
+        if self.W_r is None:
+            y = push / jnp.sqrt(a)
+        else:
+            loop = jnp.eye(self.n, dtype=a.dtype) - (1 - jnp.sqrt(a))[..., None] * self.W_r
+            y = jnp.linalg.solve(loop, jnp.broadcast_to(push, a.shape)[..., None])[..., 0]
         return jnp.concatenate([y, a], axis=1)
 
     def theorems(self, drive: PyTree = None) -> tuple[Theorem, ...]:
@@ -184,6 +191,11 @@ class Organics(AbstractCircuit):
     def local_proof(self, drive: PyTree = None) -> LocalProof | None:
         """The theorem for `W_r = I` in compiled code; nothing for another recurrence."""
         return None if self.W_r is not None else theory.local_proof(self, self.drive(drive))
+
+    def inside(self, x: Point, drive: PyTree = None) -> Bool[Array, ""]:
+        """`a > 0`: at a fixed point `a` is at least `(b0 σ)²`."""
+        del drive
+        return jnp.all(x[self.n :] > 0)
 
     def smoothness(self, x: Point, drive: PyTree = None) -> float:
         """Distance to `a = 0` and, in the rectified variants, to `y = 0` (`W_r y = 0`)."""

@@ -11,7 +11,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Bool, Float, PyTree
 
 from thalweg.core import ArgumentError, Point, PRNGKey
 from thalweg.dynamics import AbstractCircuit
@@ -189,13 +189,24 @@ class ThreeTypeOrganics(AbstractCircuit):
         return jnp.concatenate([gain * z / root, u, root / (1 - root)])
 
     def starts(self, key: PRNGKey, number: int, drive: PyTree = None) -> Float[Array, "number dof"]:
-        """Normal `y`, and `u` and `a` over two decades."""
-        del drive
-        one, two = jax.random.split(key)
+        """Values of `u` over the decades below 1, each with the `a` and `y` that it implies."""
         n = self.dof // 3
-        y = jax.random.normal(one, (number, n), jnp.float64)
-        rest = 10 ** jax.random.uniform(two, (number, 2 * n), jnp.float64, -2.0, 0.5)
-        return jnp.concatenate([y, rest], axis=1)
+        z = drive_vector("this circuit", drive, n, "the drive z of each unit")
+        gain = self.b0 / (1 + self.b0)
+        least = jnp.minimum((self.sigma * gain) ** 2, 0.5)
+        share = jax.random.uniform(key, (number, n), jnp.float64)
+        root = jnp.sqrt(least ** (1 - share) * 0.95**share)
+        a = root / (1 - root)
+        again = jnp.eye(n) if self.W_r is None else self.W_r
+        loop = jnp.eye(n) - again / (1 + a)[..., None]
+        y = jnp.linalg.solve(loop, jnp.broadcast_to(gain * z, a.shape)[..., None])[..., 0]
+        return jnp.concatenate([y, root**2, a], axis=1)
+
+    def inside(self, x: Point, drive: PyTree = None) -> Bool[Array, ""]:
+        """`u > 0`: at a fixed point `u` is at least `(σ g)²`."""
+        del drive
+        n = self.dof // 3
+        return jnp.all(x[n : 2 * n] > 0)
 
     def labels(self) -> tuple[str, ...]:
         """`y1 … yn, u1 … un, a1 … an`."""

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from ._campaign import campaign
+from ._certify import certify
 from ._cite import cite
 from ._files import export, import_
 from ._info import info
@@ -65,6 +66,7 @@ app.command("info", short_help="Say what a landscape holds and what is missing."
 app.command("rates", short_help="Say how fast it moves between minima, and by which path.")(rates)
 app.command("sample", short_help="Sample a weight that is seen through noise.")(sample)
 app.command("volume", short_help="Measure how big the basin of a minimum is.")(volume)
+app.command("certify", short_help="Say how stable a circuit is, and what proves it.")(certify)
 app.command("systems", short_help="List the systems of the catalogue.")(systems)
 app.command("export", short_help="Write PATHSAMPLE files, xyz, npz or CSV.")(export)
 app.command("import", short_help="Read PATHSAMPLE files into a new store.")(import_)

@@ -83,6 +83,11 @@ class AbstractCircuit(AbstractDynamics):
         del drive
         return ()
 
+    def inside(self, x: Point, drive: PyTree = None) -> Bool[Array, ""]:
+        """Whether `x` may be a fixed point at all; searches do not step outside. Compiled."""
+        del x, drive
+        return jnp.ones((), bool)
+
     def smoothness(self, x: Point, drive: PyTree = None) -> float:
         """Distance from `x` to where the vector field is not differentiable, in units of `x`."""
         del x, drive

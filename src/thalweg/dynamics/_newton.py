@@ -1,9 +1,10 @@
 """Damped Newton iterations for many starts at once, in one compiled loop.
 
 Every lane solves `F(x) = 0`, where `F` is the velocity of a flow or `g(x) - x` of a map, with the
-exact Jacobian. A step is shortened until the residual falls; where the Jacobian is singular or no
-short step helps, the lane takes Levenberg-Marquardt steps until Newton's converge again. There is
-one evaluation of `F` and its Jacobian an iteration: a rejected step is the next iteration with a
+exact Jacobian. A step is shortened until the residual falls or the next step would be shorter; where
+the Jacobian is singular or no short step helps, the lane takes Levenberg-Marquardt steps until
+Newton's converge again. A lane stuck in a minimum of the residual takes one full Newton step
+unchecked, a few times, before it is given up. There is one evaluation of `F` and its Jacobian an iteration: a rejected step is the next iteration with a
 shorter one.
 
 Source: P. Deuflhard, Newton Methods for Nonlinear Problems (Springer 2004), chapter 3; J. J. Moré,
@@ -20,14 +21,19 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from thalweg.core import RUNNING, AbstractDynamics, AbstractMap, ArgumentError, Outcome
 
+from ._circuit import AbstractCircuit
+
 _DECREASE = 1e-4
 """Share of the decrease that a linear model promises, which an accepted step must reach."""
 
 _SHORTEST = 2.0**-7
 """Newton steps shorter than this are given up for Levenberg's."""
 
-_LARGEST_MU = 1e12
-"""A Levenberg parameter at which steps no longer move anything."""
+_LARGEST_MU = 1e6
+"""A Levenberg parameter at which steps no longer move anything: the scaled rows are about one."""
+
+_KICKS = 6
+"""Times that a lane stuck in a minimum of the residual leaves it by a full, unchecked Newton step."""
 
 _RESIDUAL = 1e-13
 """A residual below this share of the point's size is as small as rounding lets it be."""
@@ -83,6 +89,7 @@ class Lanes(eqx.Module):
         newton: The full Newton step from `x`; not finite where the Jacobian is singular.
         factor: Share of it that is tried next.
         mu: Levenberg parameter; zero while Newton's steps are taken.
+        kicks: How often it was stuck; negative while its next step is accepted unchecked.
         steps: Iterations used.
         status: Negative while it runs, then an `Outcome`.
         shift: Once it has ended: by how much the Jacobian changes within `DOUBT` Newton steps.
@@ -95,6 +102,7 @@ class Lanes(eqx.Module):
     newton: Float[Array, "lanes dof"]
     factor: Float[Array, " lanes"]
     mu: Float[Array, " lanes"]
+    kicks: Int[Array, " lanes"]
     steps: Int[Array, " lanes"]
     status: Int[Array, " lanes"]
     shift: Float[Array, " lanes"]
@@ -114,6 +122,8 @@ def _residual_and_matrix(dynamics: Any, drive: PyTree, x: Array) -> tuple[Array,
         return value, value
 
     matrix, value = jax.jacfwd(both, has_aux=True)(x)
+    if isinstance(dynamics, AbstractCircuit):
+        value = jnp.where(dynamics.inside(x, drive), value, jnp.nan)
     return value, matrix
 
 
@@ -160,19 +170,21 @@ def _begin(x: Array) -> Lanes:
         newton=jnp.zeros_like(x),
         factor=jnp.ones(lanes, x.dtype),
         mu=jnp.zeros(lanes, x.dtype),
+        kicks=jnp.zeros(lanes, jnp.int32),
         steps=jnp.zeros(lanes, jnp.int32),
         status=jnp.full(lanes, RUNNING, jnp.int32),
         shift=jnp.zeros(lanes, x.dtype),
     )
 
 
-def _verdict(settings: Newton, scale: Array, lane: Lanes, tried: Array) -> Array:
-    """How each running lane stands after an iteration; `tried` is the step it tried."""
+def _verdict(settings: Newton, scale: Array, lane: Lanes, tried: Array) -> tuple[Array, Array]:
+    """How each running lane stands after an iteration that tried a step, and whether it is stuck."""
     size = _size(lane.x, scale)
     damped = lane.mu > 0
     short = jnp.max(jnp.abs(tried), axis=-1) <= 1e-3 * settings.tol * size
     stuck = (lane.mu > _LARGEST_MU) | (damped & (lane.mu < 1.0) & short)
-    status = jnp.where(stuck, int(Outcome.stalled), RUNNING)
+    stuck = stuck & (lane.kicks >= 0)
+    status = jnp.where(stuck & (lane.kicks >= _KICKS), int(Outcome.stalled), RUNNING)
     # Where Newton's steps cannot be taken, the residual itself must be as small as it can be.
     solved = damped & (_merit(lane.residual, lane.rows) <= _RESIDUAL * size)
     small = ~damped & (jnp.max(jnp.abs(lane.newton), axis=-1) <= settings.tol * size)
@@ -180,7 +192,18 @@ def _verdict(settings: Newton, scale: Array, lane: Lanes, tried: Array) -> Array
     escaped = jnp.max(jnp.abs(lane.x), axis=-1) > settings.extent * scale
     status = jnp.where(escaped, int(Outcome.escaped), status)
     late = (status == RUNNING) & (lane.steps >= settings.max_steps)
-    return jnp.where(late, int(Outcome.max_steps), status).astype(jnp.int32)
+    return jnp.where(late, int(Outcome.max_steps), status).astype(jnp.int32), stuck
+
+
+def _natural(lane: Lanes, residual: Array, scale: Array, length: Array) -> Array:
+    """Deuflhard's natural monotonicity test: is the simplified Newton step at the trial shorter?
+
+    Unlike the residual it does not change when the equations are scaled or mixed, so that it lets
+    a lane through where some of them must grow for a while.
+    """
+    weights = jnp.abs(lane.x) + scale
+    next_step = _step(lane.matrix, residual)
+    return _merit(next_step, weights) < (1 - length / 4) * _merit(lane.newton, weights)
 
 
 def _advance(evaluate: Any, settings: Newton, scale: Array, lane: Lanes) -> Lanes:
@@ -196,6 +219,10 @@ def _advance(evaluate: Any, settings: Newton, scale: Array, lane: Lanes) -> Lane
         lambda: lane.newton,
     )
     length = jnp.where(damped | last, 1.0, lane.factor)
+    # A kick is a Newton step no longer than the point itself.
+    kicked = lane.kicks < 0
+    reach = _size(lane.x, scale) / jnp.maximum(jnp.max(jnp.abs(step), axis=-1), 1e-300)
+    length = jnp.where(kicked, jnp.minimum(reach, length), length)
     trial = lane.x + length[:, None] * step
     residual, matrix = evaluate(trial)
     rows = jnp.max(jnp.abs(matrix), axis=-1)
@@ -203,7 +230,8 @@ def _advance(evaluate: Any, settings: Newton, scale: Array, lane: Lanes) -> Lane
     rows = _pick(fresh, rows, lane.rows)
     before, after = _merit(lane.residual, rows), _merit(residual, rows)
     lower = jnp.where(last, after <= before, after < (1 - _DECREASE * length) * before)
-    good = running & _finite(trial, residual, matrix) & (lower | fresh)
+    lower = lower | (~damped & ~last & _natural(lane, residual, scale, length))
+    good = running & _finite(trial, residual, matrix) & (lower | fresh | kicked)
     x, residual = _pick(good, trial, lane.x), _pick(good, residual, lane.residual)
     matrix = _pick(good, matrix, lane.matrix)
     newton = _step(matrix, residual)
@@ -222,11 +250,23 @@ def _advance(evaluate: Any, settings: Newton, scale: Array, lane: Lanes) -> Lane
         newton=newton,
         factor=jnp.where(damped | give_up, 1.0, factor),
         mu=mu,
+        kicks=jnp.where(good | give_up, jnp.abs(lane.kicks), lane.kicks),
         steps=lane.steps + running.astype(jnp.int32),
         status=lane.status,
         shift=lane.shift,
     )
-    status = _verdict(settings, scale, moved, jnp.where(fresh[:, None], scale, step))
+    tried = jnp.where(fresh[:, None], scale, step)
+    status, stuck = _verdict(settings, scale, moved, tried)
+    stuck = stuck & (status == RUNNING)
+    moved = eqx.tree_at(
+        lambda a: (a.mu, a.factor, a.kicks),
+        moved,
+        (
+            jnp.where(stuck & _finite(newton), 0.0, mu),
+            jnp.where(stuck, 1.0, moved.factor),
+            jnp.where(stuck, -(jnp.abs(moved.kicks) + 1), moved.kicks),
+        ),
+    )
     status = jnp.where(last, int(Outcome.success), status)
     status = jnp.where(fresh & ~good, int(Outcome.nonfinite), status).astype(jnp.int32)
     return _settle(running, eqx.tree_at(lambda a: a.status, moved, status), lane)
