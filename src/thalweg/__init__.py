@@ -53,6 +53,9 @@ if TYPE_CHECKING:
     from .core import Units as Units
     from .core import UnknownSystemError as UnknownSystemError
     from .core import check_energy as check_energy
+    from .dynamics import continuation as continuation
+    from .dynamics import lyapunov_spectrum as lyapunov_spectrum
+    from .dynamics import simulate as simulate
     from .energies import PairEnergy as PairEnergy
     from .energies import system as system
     from .io import system_from_ase as system_from_ase
@@ -105,6 +108,7 @@ _HOMES = {
         "Outcome PeriodicSpace PeriodicSymmetry PrecisionError Solution SolveError SphereSpace "
         "SphereSymmetry StoreError System ThalwegError Units UnknownSystemError check_energy"
     ),
+    "dynamics": "continuation lyapunov_spectrum simulate",
     "energies": "PairEnergy system",
     "io": "system_from_ase",
     "kinetics": "mean_first_passage_time rate transition_rates",
