@@ -15,7 +15,8 @@ Where it rests, and how stable that is:
 How far that holds:
 
 - `simulate` follows a flow, a map or a flow under `WhiteNoise` from many starts (`Trajectories`).
-- `reach` counts how many starts come to each attractor, blow up or stay undecided (`Reach`).
+- `reach` counts how many starts come to each attractor, blow up or stay undecided (`Reach`);
+  `recognise_cycle` tells whether a path has come to a `Cycle`.
 - `continuation` follows a fixed point as a parameter moves (`Branch`, `Bifurcation`,
   `switch_branch`, `StepRule`); `fold_curve` and `hopf_curve` draw the borders between regimes in
   two parameters (`BifurcationCurve`).
@@ -44,6 +45,8 @@ from ._continuation import switch_branch as switch_branch
 from ._curves import BifurcationCurve as BifurcationCurve
 from ._curves import fold_curve as fold_curve
 from ._curves import hopf_curve as hopf_curve
+from ._cycle import Cycle as Cycle
+from ._cycle import recognise_cycle as recognise_cycle
 from ._entropy import EntropyProduction as EntropyProduction
 from ._entropy import MeasuredEntropyProduction as MeasuredEntropyProduction
 from ._entropy import entropy_production as entropy_production

@@ -381,9 +381,15 @@ def _adaptive(
 
     def path(x0: Array, drive: PyTree) -> tuple[Array, Array, Array, Array]:
         term = diffrax.ODETerm(velocity)
+        # Chosen here: a trial step that overflows would leave diffrax without a first step.
+        size = atol + rtol * jnp.abs(x0)
+        speed = jnp.max(jnp.abs(velocity(times[0], x0, drive)) / size)
+        first = 0.01 * jnp.maximum(jnp.max(jnp.abs(x0) / size), 1.0) / speed
+        first = jnp.where(jnp.isfinite(first), first, span)
+        first = jnp.clip(first, 10.0 * _SMALLEST * span, span)
         save = diffrax.SaveAt(subs=[diffrax.SubSaveAt(ts=times), diffrax.SubSaveAt(t1=True)])
         solution = diffrax.diffeqsolve(
-            term, solver, times[0], times[-1], None, x0, drive,
+            term, solver, times[0], times[-1], first, x0, drive,
             saveat=save, stepsize_controller=controller, adjoint=diffrax.ForwardMode(),
             event=diffrax.Event(gone), max_steps=max_steps, throw=False,
         )  # fmt: skip

@@ -14,13 +14,14 @@ import numpy as np
 from jaxtyping import Complex, Float
 
 if TYPE_CHECKING:
-    import networkx
+    import networkx as nx
 
 NodeKind = Literal["rest", "saddle", "source", "cycle", "neutral"]
 """`rest`: a stable fixed point. `saddle`, `source`: some, all directions unstable. `cycle`: an
 attracting cycle. `neutral`: an eigenvalue so near the border that its side is not told."""
 
-End = Literal["attractor", "blown up", "undecided"]
+End = Literal["attractor", "saddle", "blown up", "undecided"]
+"""`saddle`: it came to rest at an unstable one, as symmetry can make it."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -63,7 +64,7 @@ class FlowLink:
         side: `1` or `-1`.
         rate: Real part of its eigenvalue, in the inverse of the time unit.
         end: How the path ended.
-        target: The attractor it came to; `None` if it came to none.
+        target: The node it came to; `None` if it came to none.
     """
 
     source: int
@@ -111,7 +112,7 @@ class FlowGraph:
                 found.append((node.id, known[0], known[1]))
         return found
 
-    def to_networkx(self) -> "networkx.MultiDiGraph":
+    def to_networkx(self) -> "nx.MultiDiGraph":
         """A directed graph; nodes and links carry their fields."""
         import networkx as nx
 
