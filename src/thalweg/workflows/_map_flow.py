@@ -247,7 +247,7 @@ class _Journey:
             return self.config.time
         if self.discrete:
             return float(_MAP_STEPS)
-        slow = [float(np.abs(node.eigenvalues.real).min()) for node in graph.nodes
+        slow = [float(np.abs(np.real(node.eigenvalues)).min()) for node in graph.nodes
                 if node.eigenvalues.size and node.kind != "neutral"]  # fmt: skip
         if not slow:
             raise ArgumentError(
