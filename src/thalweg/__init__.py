@@ -55,7 +55,10 @@ if TYPE_CHECKING:
     from .core import UnknownSystemError as UnknownSystemError
     from .core import check_energy as check_energy
     from .dynamics import certify as certify
+    from .dynamics import continuation as continuation
     from .dynamics import fixed_points as fixed_points
+    from .dynamics import lyapunov_spectrum as lyapunov_spectrum
+    from .dynamics import simulate as simulate
     from .energies import PairEnergy as PairEnergy
     from .energies import system as system
     from .io import system_from_ase as system_from_ase
@@ -109,7 +112,7 @@ _HOMES = {
         "Outcome PeriodicSpace PeriodicSymmetry PrecisionError Solution SolveError SphereSpace "
         "SphereSymmetry StoreError System ThalwegError Units UnknownSystemError check_energy"
     ),
-    "dynamics": "certify fixed_points",
+    "dynamics": "certify continuation fixed_points lyapunov_spectrum simulate",
     "energies": "PairEnergy system",
     "io": "system_from_ase",
     "kinetics": "mean_first_passage_time rate transition_rates",

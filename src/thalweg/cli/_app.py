@@ -15,6 +15,7 @@ from ._path import path
 from ._rates import rates
 from ._report import report
 from ._sample import sample
+from ._simulate import simulate
 from ._systems import systems
 from ._thermo import thermo
 from ._tree import tree
@@ -67,6 +68,7 @@ app.command("rates", short_help="Say how fast it moves between minima, and by wh
 app.command("sample", short_help="Sample a weight that is seen through noise.")(sample)
 app.command("volume", short_help="Measure how big the basin of a minimum is.")(volume)
 app.command("certify", short_help="Say how stable a circuit is, and what proves it.")(certify)
+app.command("simulate", short_help="Follow a circuit in time, with or without noise.")(simulate)
 app.command("systems", short_help="List the systems of the catalogue.")(systems)
 app.command("export", short_help="Write PATHSAMPLE files, xyz, npz or CSV.")(export)
 app.command("import", short_help="Read PATHSAMPLE files into a new store.")(import_)

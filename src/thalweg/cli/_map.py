@@ -13,12 +13,14 @@ import typer
 from . import _map_options as options
 from ._find import check_system, default_store, find_system, is_structure
 from ._interrupt import Interrupts
+from ._map_flow import check_wishes, find_dynamics, map_dynamics
 from ._map_report import closing, opening, result_json
 from ._progress import MapReporter
 from ._runtime import prepare_jax
 from ._talk import (
     EXIT_FAILED,
     AsJson,
+    CliError,
     Quiet,
     Traceback,
     check_writable,
@@ -39,6 +41,9 @@ def map_(
     output: options.Output = None,
     energy: options.Energy = None,
     key: options.Key = None,
+    drive: options.Drive = None,
+    dof: options.Dof = None,
+    figure: options.Figure = None,
     budget: options.Budget = None,
     minima: options.Minima = None,
     transition_states: options.TransitionStates = None,
@@ -58,6 +63,9 @@ def map_(
     traceback: Traceback = False,
 ) -> None:
     """Map a landscape: find minima and transition states, certify and connect them.
+
+    A dynamics (a circuit by name, its .npz file, or module:attribute) has no energy: its map holds
+    attractors, saddles and cycles, and where the unstable ways out of each rest lead.
 
     Everything goes into a store. Stop it with Ctrl-C whenever you like: the same command goes on
     from there.
@@ -83,7 +91,22 @@ def map_(
     store = output or default_store(system)
     if "://" not in store:
         check_writable(Path(store))
+    if figure is not None:
+        check_writable(figure)
     prepare_jax()
+    dynamics = None if is_structure(system) else find_dynamics(system)
+    if dynamics is not None:
+        check_wishes(wishes, figure)
+        code = map_dynamics(
+            dynamics, store, drive, dof, key or 0, figure, as_json=as_json, quiet=quiet
+        )
+        if code:
+            raise typer.Exit(code)
+        return
+    if drive is not None or dof is not None or figure is not None:
+        raise CliError(
+            "--drive, --dof and --figure go with a dynamics", "leave them out for an energy"
+        )
     config, found = _resolve(system, energy, wishes)
     exit_code = _run(found, store, config, as_json=as_json, quiet=quiet)
     if exit_code:

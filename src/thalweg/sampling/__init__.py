@@ -99,6 +99,7 @@ from .kernels import TwoCoin as TwoCoin
 from .kernels import UniformMove as UniformMove
 from .kernels import Walk as Walk
 from .kernels import kernel_names as kernel_names
+from .volume import AttractionMembership as AttractionMembership
 from .volume import BasinMembership as BasinMembership
 from .volume import BasinVolume as BasinVolume
 from .volume import BoxRegion as BoxRegion

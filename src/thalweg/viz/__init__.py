@@ -3,6 +3,7 @@
 - `plot_tree`: a disconnectivity graph on matplotlib axes, coloured by group or by value.
 - `plot_heat_capacity`: a superposition's heat capacity with its parts, its uncertainty and samples.
 - `plot_arrhenius`, `plot_timescales`: first-passage times against 1/T; slow time scales.
+- `plot_trajectories`: paths of a dynamics in time; `plot_flow_graph`: its attractors and saddles.
 - `plot_pathway`: the energy along a path, with its stationary points.
 - `save_figure`: to png, pdf or svg, ready to print.
 - `write_report`: a `ReportData` as one HTML file that needs no network; `thalweg.workflows.report`
@@ -14,6 +15,8 @@ save_figure(ax.figure, "lj13.pdf")
 ```
 """
 
+from ._dynamics import plot_trajectories as plot_trajectories
+from ._flow_graph import plot_flow_graph as plot_flow_graph
 from ._kinetics import plot_arrhenius as plot_arrhenius
 from ._kinetics import plot_timescales as plot_timescales
 from ._pathway import plot_pathway as plot_pathway

@@ -7,7 +7,8 @@ A tour:
   of the volume, its 95 % interval, and whether to believe it.
 - Memberships, which make an oracle: `BasinMembership` (a quench by `SteepestDescent`, the gradient
   flow, or by L-BFGS or FIRE), `NoisyDescent` (Langevin or minibatch descent), `FlowMembership` (any
-  dynamics), `FunctionOracle` (any JAX function), `HostOracle` (any Python function).
+  dynamics, fixed steps), `AttractionMembership` (any dynamics or map, steps that adapt),
+  `FunctionOracle` (any JAX function), `HostOracle` (any Python function).
 - `BoxRegion`, and `thalweg.sampling.Container`: regions to count in.
 - `softness_ladder`: replicas that ask the same question less strictly, for oracles that hardly ever
   pass, such as the finder of a transition state.
@@ -20,6 +21,7 @@ volume.trusted, volume.reasons, volume.difficulty
 ```
 """
 
+from ._attraction import AttractionMembership as AttractionMembership
 from ._difficulty import Difficulty as Difficulty
 from ._flow import SteepestDescent as SteepestDescent
 from ._hit_or_miss import HitOrMiss as HitOrMiss

@@ -1,0 +1,136 @@
+"""The graph of a flow: its attractors, its unstable rests, and where their unstable ways lead.
+
+A flow has no energy, and so no heights; what is left of a landscape is who leads to whom. A saddle
+with one unstable direction has two ways out; where they lead to two attractors, the saddle lies on
+the border between their basins, as a transition state does. A saddle of higher index is left along
+each of its unstable eigenvectors, both ways: samples of a manifold with more dimensions.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from jaxtyping import Complex, Float
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+NodeKind = Literal["rest", "saddle", "source", "cycle", "neutral"]
+"""`rest`: a stable fixed point. `saddle`, `source`: some, all directions unstable. `cycle`: an
+attracting cycle. `neutral`: an eigenvalue so near the border that its side is not told."""
+
+End = Literal["attractor", "saddle", "blown up", "undecided"]
+"""`saddle`: it came to rest at an unstable one, as symmetry can make it."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class FlowNode:
+    """A rest or a cycle.
+
+    Attributes:
+        id: Its number.
+        kind: See `NodeKind`.
+        x: The point, or one of the cycle's, `(dof,)`.
+        unstable: Number of unstable directions.
+        eigenvalues: Of the Jacobian there, `(dof,)`; empty for a cycle.
+        period: Of a cycle; NaN else.
+        loop: Points of a cycle, `(points, dof)`; empty else.
+        hits: Random starts that came to it.
+    """
+
+    id: int
+    kind: NodeKind
+    x: Float[np.ndarray, " dof"]
+    unstable: int
+    eigenvalues: Complex[np.ndarray, " values"]
+    period: float
+    loop: Float[np.ndarray, "points dof"]
+    hits: int
+
+    @property
+    def attracts(self) -> bool:
+        """Whether it is an attractor."""
+        return self.kind in {"rest", "cycle"}
+
+
+@dataclasses.dataclass(frozen=True)
+class FlowLink:
+    """One way out of an unstable rest.
+
+    Attributes:
+        source: Node that is left.
+        direction: Number of the unstable direction, the fastest first.
+        side: `1` or `-1`.
+        rate: Real part of its eigenvalue, in the inverse of the time unit.
+        end: How the path ended.
+        target: The node it came to; `None` if it came to none.
+    """
+
+    source: int
+    direction: int
+    side: int
+    rate: float
+    end: End
+    target: int | None
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class FlowGraph:
+    """Everything found about a flow or map.
+
+    Attributes:
+        name: What it is called.
+        nodes: By id.
+        links: The ways out of unstable rests that have been followed.
+        starts: Random starts that were followed.
+        blown_up: How many of them blew up.
+        undecided: How many came to nothing known.
+    """
+
+    name: str
+    nodes: Sequence[FlowNode]
+    links: Sequence[FlowLink]
+    starts: int
+    blown_up: int
+    undecided: int
+
+    @property
+    def attractors(self) -> list[FlowNode]:
+        """Stable rests and cycles."""
+        return [node for node in self.nodes if node.attracts]
+
+    def connections(self) -> list[tuple[int, int, int]]:
+        """`(saddle, attractor, attractor)` for each index-1 saddle with both ways followed."""
+        found = []
+        for node in self.nodes:
+            if node.kind != "saddle" or node.unstable != 1:
+                continue
+            ends = [link.target for link in self.links if link.source == node.id]
+            known = sorted(end for end in ends if end is not None)
+            if len(known) == 2:
+                found.append((node.id, known[0], known[1]))
+        return found
+
+    def to_networkx(self) -> "nx.MultiDiGraph":
+        """A directed graph; nodes and links carry their fields."""
+        import networkx as nx
+
+        graph: Any = nx.MultiDiGraph(name=self.name)
+        for node in self.nodes:
+            graph.add_node(
+                node.id, kind=node.kind, unstable=node.unstable, hits=node.hits, x=node.x
+            )
+        for link in self.links:
+            if link.target is not None:
+                graph.add_edge(link.source, link.target, rate=link.rate, side=link.side)
+        return graph
+
+    def __str__(self) -> str:
+        kinds = [node.kind for node in self.nodes]
+        parts = [f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds)]
+        lost = sum(link.target is None for link in self.links)
+        return (
+            f"{self.name}: {', '.join(parts) or 'no rest'}; {len(self.links)} ways out followed, "
+            f"{lost} of them to no known attractor"
+        )
