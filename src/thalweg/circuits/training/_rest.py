@@ -17,7 +17,9 @@ from thalweg.core import Array, Float
 from ._numerics import safe_sqrt
 
 _SWEEPS = 100
-_SOLVES = 50
+_SOLVES = 30
+_SLOW_SOLVES = 300
+_SHARE = 0.3
 
 Batch = Float[Array, "batch n"]
 Matrix = Float[Array, "n n"]
@@ -117,23 +119,34 @@ def _solve(circuit: Circuit) -> tuple[Batch, Batch]:
 
     y, a = identity_rest(drive, floor, pool)
     last, settled = _iterate(sweep, (y, a), _SWEEPS)
-    return jax.lax.cond(settled, lambda: last, lambda: _solve_in_turn(circuit))
+    return jax.lax.cond(settled, lambda: last, lambda: _solve_in_turn(circuit)[0])
 
 
-def _solve_in_turn(circuit: Circuit) -> tuple[Batch, Batch]:
-    """The authors' iteration: y from a by a linear solve, then a from y."""
+def _solve_in_turn(circuit: Circuit) -> tuple[tuple[Batch, Batch], Array]:
+    """The authors' iteration: y from a by a linear solve, then a from y.
+
+    It is repeated with a moved only part of the way where that alone does not settle. The values,
+    and whether they settled.
+    """
     drive, floor, recurrent, pool = circuit
     unit = jnp.eye(len(floor), dtype=floor.dtype)
 
-    def turn(old: tuple[Batch, Batch]) -> tuple[Batch, Batch]:
+    def turn(share: float, old: tuple[Batch, Batch]) -> tuple[Batch, Batch]:
         _, a = old
         matrix = unit - (1.0 - safe_sqrt(a))[..., None] * recurrent
         y = jnp.linalg.solve(matrix, drive[..., None])[..., 0]
-        return y, floor + (jax.nn.relu(a) * y * y) @ pool.T
+        new = floor + (jax.nn.relu(a) * y * y) @ pool.T
+        return y, a + share * (new - a)
 
     y = drive @ recurrent.T
     a = floor + (y * y) @ pool.T
-    return _iterate(turn, (y * jax.lax.rsqrt(a), a), _SOLVES)[0]
+    start = (y * jax.lax.rsqrt(a), a)
+    last, settled = _iterate(functools.partial(turn, 1.0), start, _SOLVES)
+    return jax.lax.cond(
+        settled,
+        lambda: (last, settled),
+        lambda: _iterate(functools.partial(turn, _SHARE), start, _SLOW_SOLVES),
+    )
 
 
 def _forward(circuit: Circuit) -> Any:

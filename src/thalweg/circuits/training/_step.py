@@ -87,9 +87,11 @@ def train_step(  # noqa: PLR0913 - all of them are traced
     value, gradient = jax.value_and_grad(_objective)(
         trained, rest, x[index], y[index], weight, loss
     )
-    change, memory = chain.update(gradient, memory, trained)
-    moved = optax.apply_updates(trained, change)
-    return Stepped(moved, memory, value, optax.global_norm(gradient))
+    # optax counts steps in int32 and raises floats to them: strict promotion would forbid it.
+    with jax.numpy_dtype_promotion("standard"):
+        change, memory = chain.update(gradient, memory, trained)
+        moved = optax.apply_updates(trained, change)
+    return Stepped(moved, memory, value, optax.tree.norm(gradient))
 
 
 @eqx.filter_jit
@@ -102,7 +104,7 @@ def _score_chunk(
     if loss == "square":
         right = losses
     else:
-        hits = (jnp.argmax(logits, axis=-1) == y).astype(losses.dtype)
+        hits = (jnp.argmax(logits, axis=-1).astype(y.dtype) == y).astype(losses.dtype)
         right = hits if hits.ndim == 1 else jnp.mean(hits[:, -scored:], axis=-1)
     bad = jnp.zeros(len(x), bool)
     if isinstance(model, StaticNetwork):

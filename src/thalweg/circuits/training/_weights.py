@@ -41,11 +41,11 @@ class IdentityWeights(AbstractWeights):
     """I, not trained: the circuit whose stability is a theorem."""
 
     size: int = eqx.field(static=True)
-    dtype: Any = eqx.field(static=True, default=jnp.float32)
+    one: Fixed
 
     def __call__(self) -> Matrix:
-        """The identity."""
-        return jnp.eye(self.size, dtype=self.dtype)
+        """The identity, in the precision of its one."""
+        return jnp.eye(self.size, dtype=self.one.value.dtype)
 
 
 class BoundedWeights(AbstractWeights):
@@ -139,7 +139,7 @@ def recurrent_weights(
             f"there are no {kind!r} recurrent weights", f"use one of {', '.join(RECURRENCES)}"
         )
     if kind == "identity":
-        return IdentityWeights(size, dtype)
+        return IdentityWeights(size, Fixed(jnp.ones((), dtype)))
     start = jnp.eye(size, dtype=dtype) if identity else orthogonal(key, size, dtype)
     if kind == "orthogonal":
         return OrthogonalWeights(jnp.zeros_like(start), Fixed(start))
