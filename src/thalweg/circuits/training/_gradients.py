@@ -46,7 +46,7 @@ class GradientFlow:
 
 
 def gradient_flow(
-    model: SequenceNetwork, task: Task, *, samples: int = _SAMPLES, jacobians: bool = True
+    model: Any, task: Task, *, samples: int = _SAMPLES, jacobians: bool = True
 ) -> GradientFlow:
     """Measure the gradients of the loss at every time, and the Jacobians between times.
 
