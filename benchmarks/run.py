@@ -15,6 +15,7 @@ BENCHMARKS = {
     "small_landscapes": "time to the complete landscapes of LJ7 and LJ8",
     "kinetics": "mean first-passage times on networks of up to 10,000 states",
     "sampling": "Monte Carlo steps of a thousand chains per CPU-second",
+    "training": "CPU seconds of one training step of recurrent circuits",
     "saddles": "certified transition states of LJ13 per CPU-minute",
 }
 
