@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 _EVERY = 5.0
 """Seconds between lines of progress."""
 
+_WIDE = 130
+"""Columns that the table needs, however narrow the terminal is thought to be."""
+
 _TASKS = ("digits", "sdigits", "psdigits", "mnist", "smnist", "psmnist", "adding", "copy")
 
 
@@ -323,7 +326,9 @@ def _show(found: "Comparison") -> None:
             _stability(row),
         ]
         table.add_row(*cells, *([row.published or "-"] if published else []))
-    data().print(table)
+    console = data()
+    console.width = max(console.width, _WIDE)
+    console.print(table)
 
 
 def _headings(score: str, *, published: bool) -> list[str]:

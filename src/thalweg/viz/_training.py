@@ -1,10 +1,9 @@
 """Courses of training, and gradients against the lag."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-
-from thalweg.circuits.training import GradientFlow, Training
 
 from ._style import GROUPS, INK, MUTED, STYLE
 
@@ -14,14 +13,14 @@ if TYPE_CHECKING:
 
 
 def plot_training(
-    runs: list[Training] | tuple[Training, ...], ax: "matplotlib.axes.Axes | None" = None
+    runs: Sequence[Any], ax: "matplotlib.axes.Axes | None" = None
 ) -> "matplotlib.axes.Axes":
     """Draw the test score of runs against the epoch: a colour a model, a line a seed.
 
     A run that diverged ends in a cross.
 
     Args:
-        runs: Runs of one task.
+        runs: Runs of one task, `thalweg.circuits.training.Training`.
         ax: Axes to draw into; by default a new figure.
 
     Returns:
@@ -54,12 +53,12 @@ def plot_training(
 
 
 def plot_gradient_flow(
-    flows: dict[str, GradientFlow], figure: "matplotlib.figure.Figure | None" = None
+    flows: dict[str, Any], figure: "matplotlib.figure.Figure | None" = None
 ) -> "matplotlib.figure.Figure":
     """Draw how gradients travel back: norms, sign changes and singular values.
 
     Args:
-        flows: One for each model.
+        flows: A `thalweg.circuits.training.GradientFlow` for each model.
         figure: Figure to fill; by default a new one.
 
     Returns:
