@@ -68,7 +68,13 @@ docs: $(STAMP)  ## build the site into site/
 	.venv-topsearch/bin/python -m pip install --quiet topsearch==0.0.3
 	@touch $@
 
-peers: .venv-pele/.installed .venv-topsearch/.installed  ## install the codes that `make bench` compares with
+# The CPU build: the plain one brings gigabytes of GPU libraries.
+.venv-torch/.installed:
+	$(PYTHON) -m venv .venv-torch
+	.venv-torch/bin/python -m pip install --quiet torch==2.13.0+cpu numpy --extra-index-url https://download.pytorch.org/whl/cpu
+	@touch $@
+
+peers: .venv-pele/.installed .venv-topsearch/.installed .venv-torch/.installed  ## install the codes that `make bench` compares with
 
 bench: $(STAMP)  ## measure, beside the peers that are installed
 	$(BIN)/python benchmarks/run.py $(BENCH_ARGS)

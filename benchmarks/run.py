@@ -16,6 +16,7 @@ BENCHMARKS = {
     "kinetics": "mean first-passage times on networks of up to 10,000 states",
     "sampling": "Monte Carlo steps of a thousand chains per CPU-second",
     "certificates": "certificates of a thousand circuits in one call",
+    "training": "CPU seconds of one training step of recurrent circuits",
     "saddles": "certified transition states of LJ13 per CPU-minute",
 }
 

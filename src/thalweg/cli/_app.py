@@ -7,6 +7,7 @@ import typer
 from ._campaign import campaign
 from ._certify import certify
 from ._cite import cite
+from ._data import data_
 from ._files import export, import_
 from ._info import info
 from ._map import map_
@@ -18,6 +19,7 @@ from ._sample import sample
 from ._simulate import simulate
 from ._systems import systems
 from ._thermo import thermo
+from ._train import train
 from ._tree import tree
 from ._volume import volume
 
@@ -69,6 +71,8 @@ app.command("sample", short_help="Sample a weight that is seen through noise.")(
 app.command("volume", short_help="Measure how big the basin of a minimum is.")(volume)
 app.command("certify", short_help="Say how stable a circuit is, and what proves it.")(certify)
 app.command("simulate", short_help="Follow a circuit in time, with or without noise.")(simulate)
+app.command("train", short_help="Train a circuit or a peer, and say whether it is stable.")(train)
+app.command("data", short_help="Fetch a data set: mnist.")(data_)
 app.command("systems", short_help="List the systems of the catalogue.")(systems)
 app.command("export", short_help="Write PATHSAMPLE files, xyz, npz or CSV.")(export)
 app.command("import", short_help="Read PATHSAMPLE files into a new store.")(import_)

@@ -5,6 +5,7 @@
 - `plot_arrhenius`, `plot_timescales`: first-passage times against 1/T; slow time scales.
 - `plot_trajectories`: paths of a dynamics in time; `plot_flow_graph`: its attractors and saddles.
 - `plot_pathway`: the energy along a path, with its stationary points.
+- `plot_training`, `plot_gradient_flow`: courses of training; how gradients travel back in time.
 - `save_figure`: to png, pdf or svg, ready to print.
 - `write_report`: a `ReportData` as one HTML file that needs no network; `thalweg.workflows.report`
   gathers one from a landscape.
@@ -34,6 +35,8 @@ from ._report_data import ThermoCurves as ThermoCurves
 from ._report_data import Unavailable as Unavailable
 from ._style import save_figure as save_figure
 from ._thermo import plot_heat_capacity as plot_heat_capacity
+from ._training import plot_gradient_flow as plot_gradient_flow
+from ._training import plot_training as plot_training
 from ._tree import TreeStyle as TreeStyle
 from ._tree import figure_size as figure_size
 from ._tree import plot_tree as plot_tree
