@@ -235,7 +235,7 @@ def network(
             f"there is no model {name!r} for this task", f"use one of {', '.join(models(shape))}"
         )
     sizes: tuple[int, ...] = (hidden,) if isinstance(hidden, int) else hidden
-    if min(sizes, default=0) < 1:
+    if not sizes or min(sizes) < 1:
         raise ArgumentError(f"hidden={hidden} must be at least 1")
     one, two, three, four = jax.random.split(key, 4)
     if shape.length:
