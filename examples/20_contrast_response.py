@@ -33,7 +33,9 @@ def main():
         assert certificate.verdict == "stable"
     constants = np.asarray(jax.vmap(lambda z: effective_time_constants(circuit, z)[0])(drives))
     assert np.all(np.diff(constants) < 0)
-    print(f"half saturation at {half:.4f}; time constant {constants[0]:.2f} to {constants[-1]:.2f}")
+    print(
+        f"half saturation at {half:.4f}; time constant {constants[0]:.2f} to {constants[-1]:.2f} ms"
+    )
     draw(contrasts, rates, constants)
 
 

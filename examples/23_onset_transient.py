@@ -11,7 +11,7 @@ import thalweg as tw
 from thalweg.circuits import Organics, oscillators, trajectories
 
 tw.enable_float64()
-STEP, STEPS = 5e-5, 4000
+STEP, STEPS = 5e-5, 5000
 
 
 def main():
@@ -32,7 +32,7 @@ def main():
             f"contrast {contrast}: overshoot {overshoots[-1]:.0%}, "
             f"predicted {frequency:.1f} Hz, settling in {1e3 / rate:.1f} ms"
         )
-        late = np.abs(rates / rest - 1)[times > 15 / rate]
+        late = np.abs(rates / rest - 1)[times > 12 / rate]
         assert late.max() < 1e-3
         courses[contrast] = rates
     assert overshoots[-1] > 0.1

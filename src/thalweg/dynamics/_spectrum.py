@@ -13,7 +13,7 @@ _ROUNDING = 8 * float(np.finfo(np.float64).eps)
 """Backward error of the QR algorithm in units of the norm of the matrix: a few roundings."""
 
 
-def spectrum(matrix: Float[np.ndarray, "*stack dof dof"]) -> Complex[np.ndarray, "*stack dof"]:
+def spectrum(matrix: Float[np.ndarray, "*stack"]) -> Complex[np.ndarray, "*spectra"]:
     """Eigenvalues of a matrix or of a stack, the largest real part first.
 
     Conjugate pairs stand together, the positive imaginary part first. Matrices with an entry that
