@@ -113,12 +113,9 @@ def test_lyapunov_exponents_of_a_stable_circuit():
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("recurrence", "rest_most", "random_least", "random_most"),
-    [("identity", 0, 0, 0), ("gaussian", 4, 1, 60), ("orthogonal", 8, 1, 60)],
+    ("recurrence", "rest_most", "some"), [("identity", 0, False), ("orthogonal", 8, True)]
 )
-def test_local_stability_is_not_global(
-    recurrence, rest_most, random_least, random_most, record_property
-):
+def test_local_stability_is_not_global(recurrence, rest_most, some, record_property):
     """Blow-ups of 60 circuits of 8 units with σ_max(W_r) ≤ 1, from rest and from N(0, 1) states.
 
     With W_r = I nothing blows up. With other recurrences of norm one most circuits settle from
@@ -132,7 +129,6 @@ def test_local_stability_is_not_global(
         normal = np.asarray(jax.random.normal(key[0], (n, n)))
         w_r = {
             "identity": np.eye(n),
-            "gaussian": normal / np.linalg.norm(normal, 2),
             "orthogonal": np.linalg.qr(normal)[0],
         }[recurrence]
         draws = [np.asarray(jax.random.uniform(k, (n,), minval=0.1)) for k in key[1:4]]
@@ -152,4 +148,4 @@ def test_local_stability_is_not_global(
         blown["random"] += int(gone[1])
     record_property("blown_up", f"{recurrence}: {blown} of {circuits}")
     assert blown["rest"] <= rest_most
-    assert random_least <= blown["random"] <= random_most, blown
+    assert (blown["random"] > 0) == some, blown

@@ -45,6 +45,7 @@ class Spiral(AbstractDynamics):
         return jnp.stack([-0.005 * x[0] - x[1], x[0] - 0.005 * x[1]])
 
 
+@pytest.mark.slow
 def test_mueller_brown(mueller_brown, tmp_path):
     """Three minima, two saddles, and the connections that steepest descent makes."""
     surface, network = mueller_brown
@@ -67,6 +68,7 @@ def test_mueller_brown(mueller_brown, tmp_path):
     assert sum(node.hits for node in rests) == graph.starts - graph.blown_up
 
 
+@pytest.mark.slow
 def test_van_der_pol(tmp_path):
     config = FlowMapConfig(starts=32, paths=16, time=60.0)
     graph = map_flow(VanDerPol(), tmp_path / "vdp.db", 1.0, config)
@@ -116,6 +118,7 @@ def test_bistable_circuit(tmp_path):
     assert graph.to_networkx().number_of_edges() == 2
 
 
+@pytest.mark.slow
 def test_a_network_with_several_states(tmp_path):
     """Two stored patterns of a leaky network of 12 units: ±p₁, ±p₂, and 0 with two ways out."""
     patterns = np.array([[1.0] * 12, [1.0, -1.0] * 6])

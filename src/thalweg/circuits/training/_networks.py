@@ -234,7 +234,7 @@ def network(
         raise ArgumentError(
             f"there is no model {name!r} for this task", f"use one of {', '.join(models(shape))}"
         )
-    sizes: tuple[int, ...] = (hidden,) if isinstance(hidden, int) else hidden
+    sizes = [hidden] if isinstance(hidden, int) else list(hidden)
     if not sizes or min(sizes) < 1:
         raise ArgumentError(f"hidden={hidden} must be at least 1")
     one, two, three, four = jax.random.split(key, 4)
