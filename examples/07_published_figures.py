@@ -39,6 +39,11 @@ def fading(size, cubic=False):
     return ts.SkirtOracle(size, 1.0, cubic)
 
 
+def as_data(oracle):
+    """The oracle with its numbers as arrays, so that one program serves all sizes."""
+    return jax.tree.map(jnp.asarray, oracle)
+
+
 def square_norm(x):
     """What panel A averages."""
     return jnp.sum(x * x)
@@ -58,13 +63,13 @@ def follow(target, kernel, key, start, steps):
 
 def panel_a(axis):
     """⟨r²⟩ of drops against the exact curves, and of backbones."""
-    chains, steps = (200, 200) if SMOKE else (1_000, 2_000)
+    chains, steps = (200, 200) if SMOKE else (500, 1_000)
     fine = np.linspace(1, 10, 91)
     for name, cubic in (("disk", False), ("square", True)):
         moment = np.vectorize(lambda size, cubic=cubic: fading(size, cubic).mean_square(2))
         rows = []
         for size in SIZES:
-            target = tw.Oracle(fading(size, cubic), shape=(2,))
+            target = tw.Oracle(as_data(fading(size, cubic)), shape=(2,))
             kernel = ts.Cloud(drops=10, radius=1.0, scale=jnp.asarray(1.5 * size))
             found = ts.sample(
                 target,
@@ -88,8 +93,8 @@ def panel_a(axis):
 
 def panel_b(axis):
     """Acceptance of moves by where the backbone is."""
-    chains, steps = (100, 300) if SMOKE else (400, 2_000)
-    target = tw.Oracle(fading(5.0), shape=(2,))
+    chains, steps = (100, 300) if SMOKE else (200, 1_000)
+    target = tw.Oracle(as_data(fading(5.0)), shape=(2,))
     bins = np.linspace(0, 20, 21)
     clouds = [(100, 0.5), (100, 1.0), (100, 2.0), (1, 1.0), (10, 1.0)]
     for drops, ratio in clouds:

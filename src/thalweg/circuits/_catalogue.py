@@ -117,7 +117,7 @@ _ENTRIES = {
     "organics-ring": _Entry("36 orientations on a ring with recurrence", _ring),
     "organics-scalar": _Entry("one unit, W_r = 1: a damped oscillation of 52.6 Hz", _scalar),
     "organics-scalar-bistable": _Entry("one unit with w_r = 2 and two stable states", _bistable),
-    "organics-three-type": _Entry("one unit with three cell types", _three),
+    "organics-three-type": _Entry("one unit with three cell types, an unstable focus", _three),
     "rnn-chaotic": _Entry(
         "a random leaky network of 64 units, gain 1.5", lambda: (_random_rnn(1.5), None)
     ),
