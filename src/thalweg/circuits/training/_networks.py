@@ -241,8 +241,9 @@ def network(
     if shape.length:
         if len(sizes) > 1:
             raise ArgumentError(f"hidden={hidden}: a sequence is read by one layer")
-        cell = CELLS[name](shape.inputs, sizes[0], one, shape, dtype)
-        head = dense(sizes[0], shape.outputs, two, dtype=dtype)
+        units = max(sizes)
+        cell = CELLS[name](shape.inputs, units, one, shape, dtype)
+        head = dense(units, shape.outputs, two, dtype=dtype)
         return SequenceNetwork(cell, head, shape.every)
     if name in IMAGE_MODELS:
         side = round(shape.inputs**0.5)
