@@ -210,7 +210,7 @@ def find_widths(
                 break
             continue
         last = wide
-        outside = hit & (radius > _reach(wide, ask.dim))
+        outside = hit & (radius > wide * math.sqrt(ask.dim))
         if hit.sum() >= _LEAST_SEEN and not outside.any():
             break
     return np.geomspace(sigma, max(_SPARE * last, factor * sigma), count)
