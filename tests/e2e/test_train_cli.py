@@ -15,6 +15,7 @@ def _readers_promotion():
     pytest.importorskip("sklearn")
 
 
+@pytest.mark.slow
 def test_a_comparison_with_everything(tmp_path):
     folder, figure = tmp_path / "run", tmp_path / "course.png"
     words = ["train", "organics", "--task", "digits", "--against", "mlp", "--seeds", "2"]

@@ -115,6 +115,7 @@ def test_weights_drawn_again_are_wrong_by_the_predicted_amount():
 
 
 @pytest.mark.statistical
+@pytest.mark.slow
 def test_average_weight_is_not_weight_at_the_average_energy():
     """Noise that grows to the right: 0.4314 for the mean weight, 0.2824 for the mean energy.
 

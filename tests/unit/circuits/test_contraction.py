@@ -77,6 +77,7 @@ def test_conditions_that_fail_are_told():
     assert not singular.applies
 
 
+@pytest.mark.slow
 def test_an_assembly_contracts_however_strong_the_feedback():
     named = circuit("assembly")
     made = named.circuit

@@ -276,6 +276,7 @@ def test_every_static_model_answers(name, digits):
     assert model(jnp.asarray(digits.test.x[:3])).shape == (3, 10)
 
 
+@pytest.mark.slow
 def test_two_layers_and_a_decoder(digits):
     model = network("organics", digits.shape, (6, 5), jax.random.key(0), encoder=(20, 8))
     x = jnp.asarray(digits.test.x[:3])
@@ -297,6 +298,7 @@ def test_certificate_is_the_spectrum_of_the_flow(trained, digits):
     np.testing.assert_allclose(flow_abscissae(layer, x, tau=3.0), expected.real.max(axis=1))
 
 
+@pytest.mark.slow
 def test_radius_of_a_map():
     """A circuit of fixed gains without recurrence: y relaxes by 1 − h√a, a by 1 − h."""
     cell = organics_cell(1, 3, jax.random.key(1), largest=(0.5, 0.5, 0.5), dtype=jnp.float64)

@@ -48,6 +48,7 @@ def test_adding():
     assert not np.array_equal(found.train.x[:1000], found.validation.x)
 
 
+@pytest.mark.slow
 def test_copy():
     found = task("copy", length=7)
     x, y = found.test.x, found.test.y

@@ -62,6 +62,7 @@ def test_the_boundary_of_a_known_basin():
 
 
 @pytest.mark.statistical  # the 95 % interval doubled: a false alarm in one of 1e4 runs
+@pytest.mark.slow
 def test_volume_of_a_known_basin():
     oracle = AttractionMembership(Disc(), [0.0, 0.0], time=15, drive=2.0)
     volume = basin_volume(oracle, None, jax.random.key(0), calls=4_000)

@@ -146,6 +146,6 @@ def test_wrong_wishes(tmp_path):
     with pytest.raises(ArgumentError, match="starts=0"):
         FlowMapConfig(starts=0)
     with pytest.raises(ArgumentError, match="time=-1"):
-        FlowMapConfig(time=-1)
+        FlowMapConfig(time=-1.0)
     with pytest.raises(ArgumentError, match="dof"):
         map_flow(Spiral(), tmp_path / "x.db")
