@@ -49,8 +49,8 @@ def run(*, quick: bool) -> Report:
     report.notes += [
         "CPU seconds. proof: the fixed point in closed form, and the inequality that implies "
         "stability; no eigenvalue, no rate.",
-        "spectrum: the fixed point, the Jacobian and all 2n eigenvalues, whose time is LAPACK's: on "
-        "one core Thalweg gains nothing there, and pays for a bound of the rounding error.",
+        "spectrum: the fixed point, the Jacobian and all 2n eigenvalues, whose time is LAPACK's: "
+        "on one core Thalweg gains nothing there, and pays for a bound of the rounding error.",
         "inequality: what the proof computes, in a loop; the gain over the loop of eigenvalues is "
         "that of the theorem, not of the batch.",
     ]
