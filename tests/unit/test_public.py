@@ -42,3 +42,19 @@ def test_importing_it_loads_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_map_of_a_system_loads_neither_circuits_nor_statistics():
+    """Each costs half a second and more before the first result."""
+    code = (
+        "import sys\n"
+        "from thalweg.cli._map_flow import find_dynamics\n"
+        "assert find_dynamics('lj7') is None\n"
+        "import thalweg.workflows\n"
+        "slow = {'diffrax', 'networkx', 'scipy.signal', 'scipy.stats', 'thalweg.circuits'}\n"
+        "print(sorted(slow & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
+    )
+    assert done.stdout.strip() == "[]"

@@ -23,6 +23,8 @@ def find_dynamics(text: str) -> "NamedCircuit | None":
     Raises:
         CliError: if a file or a name in it is missing.
     """
+    if ":" not in text and _is_system(text):
+        return None  # without loading the circuits
     from thalweg.circuits import NamedCircuit, circuit, circuit_names
     from thalweg.core import AbstractDynamics, AbstractMap
 
@@ -36,6 +38,17 @@ def find_dynamics(text: str) -> "NamedCircuit | None":
     if isinstance(found, AbstractDynamics | AbstractMap):
         return NamedCircuit(text.rpartition(":")[2], found)
     return None
+
+
+def _is_system(name: str) -> bool:
+    from thalweg.core import UnknownSystemError
+    from thalweg.energies import system
+
+    try:
+        system(name)
+    except UnknownSystemError:
+        return False
+    return True
 
 
 def check_wishes(wishes: dict[str, Any], figure: Path | None) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy import optimize, signal
+from scipy import optimize
 
 from thalweg.core import ArgumentError
 
@@ -77,7 +77,9 @@ def heat_capacity_peaks(
         raise ArgumentError(f"t_low={t_low:g} must be lower than t_high={t_high:g}")
     grid = np.geomspace(t_low, t_high, _GRID)
     heights = curve(ensemble, grid)
-    tops, _ = signal.find_peaks(heights, prominence=_PROMINENCE * float(heights.max()))
+    from scipy.signal import find_peaks
+
+    tops, _ = find_peaks(heights, prominence=_PROMINENCE * float(heights.max()))
     return [_peak(ensemble, grid[top - 1], grid[top + 1]) for top in tops]
 
 
