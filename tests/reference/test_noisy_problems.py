@@ -267,18 +267,22 @@ def test_skirt_moments():
 @pytest.mark.statistical
 @pytest.mark.slow
 def test_two_coins_cost_what_rejection_sampling_costs():
-    """∫c/∫cp answers a step: 2.400 and 5.761 in periodic boxes of ± 3 in one and two dimensions."""
+    """∫c/∫cp answers a step: 2.400 and 5.761 in periodic boxes of ± 3 in one and two dimensions.
+
+    With a limit that hardly any move meets: a thousand rounds save 4 % of the answers in two.
+    """
     for dof, price in ((1, 2.400), (2, 5.761)):
         made = ts.gaussian_oracle(dof, box=3.0)
         found = ts.sample(
             made.target,
-            ts.TwoCoin(scale=1.0),
-            chains=500,
+            ts.TwoCoin(scale=1.0, rounds=20_000),
+            chains=1_000,
             steps=1_000,
             start=np.zeros(dof),
             observe=lambda x: jnp.sum(x * x),
         )
-        assert abs(found.evaluations.mean() / found.steps / price - 1) < 0.03
+        answers = found.evaluations / found.steps
+        assert abs(answers.mean() - price) < 5 * answers.std() / np.sqrt(len(answers))
         r2 = dof * (1 - 6 * np.exp(-4.5) / np.sqrt(2 * np.pi) / scipy.special.erf(3 / np.sqrt(2)))
         assert abs(found.mean[0] - r2) < 5 * found.error[0]
 
