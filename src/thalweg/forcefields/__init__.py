@@ -1,0 +1,18 @@
+"""Force fields anywhere between molecular mechanics and machine learning.
+
+A `ForceField` is a `Topology` (who is bonded to whom) and a sum of blocks, each an `AbstractBlock`
+with its parameters as arrays. It is an energy like any other: every command and function of this
+package takes it. Energies are in kJ/mol, lengths in nm, charges in elementary charges, masses in
+dalton.
+
+    from thalweg.forcefields import ForceField, HarmonicBonds, Topology
+"""
+
+from ._block import COULOMB as COULOMB
+from ._block import AbstractBlock as AbstractBlock
+from ._block import Geometry as Geometry
+from ._block import Quantity as Quantity
+from ._bonded import HarmonicAngles as HarmonicAngles
+from ._bonded import HarmonicBonds as HarmonicBonds
+from ._forcefield import ForceField as ForceField
+from ._topology import Topology as Topology

@@ -1,0 +1,74 @@
+"""A force field: a topology and a sum of blocks."""
+
+from collections.abc import Mapping
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from thalweg.core import AbstractEnergy, ArgumentError, Array, Float, Point, Scalar
+
+from ._block import AbstractBlock, Geometry
+from ._topology import Topology
+
+
+class ForceField(AbstractEnergy):
+    """The sum of named blocks over one topology: an energy in kJ/mol over flat points in nm.
+
+    It is a pytree: its floating-point leaves are the parameters of all blocks, of molecular
+    mechanics and learned ones alike, so that gradients of a loss reach them all at once.
+
+    Attributes:
+        topology: Who is bonded to whom.
+        blocks: The terms, by name.
+        fixed: Parameters that no fit changes, as `"block"` or `"block.field"`.
+        box: Edges of a periodic box, `(3, 3)`, in nm, or `None`.
+    """
+
+    topology: Topology = eqx.field(static=True)
+    blocks: dict[str, AbstractBlock]
+    fixed: tuple[str, ...] = eqx.field(static=True)
+    box: Float[Array, "3 3"] | None
+
+    def __init__(
+        self,
+        topology: Topology,
+        blocks: Mapping[str, AbstractBlock],
+        *,
+        fixed: tuple[str, ...] = (),
+        box: Float[np.ndarray, "3 3"] | None = None,
+    ):
+        """Put the parts together.
+
+        Raises:
+            ArgumentError: if `fixed` names a block or a parameter that is not there.
+        """
+        self.topology = topology
+        self.blocks = dict(blocks)
+        self.fixed = tuple(fixed)
+        self.box = None if box is None else jnp.asarray(box, float)
+        for name in self.fixed:
+            block, _, field = name.partition(".")
+            if block not in self.blocks or (field and not hasattr(self.blocks[block], field)):
+                raise ArgumentError(
+                    f"fixed: there is no parameter {name!r}", f"blocks: {', '.join(self.blocks)}"
+                )
+
+    def geometry(self, x: Point) -> Geometry:
+        """The structure of a flat point, `(3 n,)`."""
+        return Geometry(x.reshape(-1, 3), self.box)
+
+    def __call__(self, x: Point) -> Scalar:
+        """Energy of a flat point `(3 n,)`, in kJ/mol."""
+        geometry = self.geometry(x)
+        return sum((block(geometry) for block in self.blocks.values()), jnp.zeros((), x.dtype))
+
+    def energies(self, x: Point) -> dict[str, Scalar]:
+        """The energy of each block, in kJ/mol."""
+        geometry = self.geometry(x)
+        return {name: block(geometry) for name, block in self.blocks.items()}
+
+    def forces(self, x: Point) -> Float[jax.Array, "n 3"]:
+        """Minus the gradient, in kJ/(mol nm)."""
+        return -jax.grad(self)(x).reshape(-1, 3)
