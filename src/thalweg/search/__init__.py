@@ -32,6 +32,8 @@ from ._lbfgs import LBFGS as LBFGS
 from ._lbfgs import SecantPairs as SecantPairs
 from ._minimise import quench as quench
 from ._minimise import quench_many as quench_many
+from ._minimiser import AbstractMinimiser as AbstractMinimiser
+from ._minimiser import MinimiserState as MinimiserState
 from ._quench_track import quench_track as quench_track
 from ._saddle import climb as climb
 from ._saddle import push_off as push_off

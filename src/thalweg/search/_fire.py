@@ -4,21 +4,19 @@ import equinox as eqx
 import jax.numpy as jnp
 
 from thalweg.core import (
-    RUNNING,
-    AbstractSolver,
-    AbstractState,
     Block,
     Count,
     Flag,
-    Outcome,
     System,
     Value,
     rms,
     value_and_grad,
 )
 
+from ._minimiser import AbstractMinimiser, MinimiserState
 
-class FIREState(AbstractState):
+
+class FIREState(MinimiserState):
     """Current point, the trial that the next step evaluates, and the motion."""
 
     x: Block
@@ -33,7 +31,7 @@ class FIREState(AbstractState):
     started: Flag
 
 
-class FIRE(AbstractSolver[FIREState]):
+class FIRE(AbstractMinimiser[FIREState]):
     """Fast inertial relaxation, with a time step of its own for every lane.
 
     It takes more evaluations than L-BFGS but estimates no curvature, so kinks and small errors of
@@ -131,15 +129,3 @@ class FIRE(AbstractSolver[FIREState]):
             rejections=jnp.where(accept, 0, state.rejections + 1),
             started=jnp.ones_like(state.started),
         )
-
-    def terminate(self, system: System, state: FIREState) -> Count:
-        """Converged when the gradient is small; stalled when no finite energy is near."""
-        del system
-        stalled = state.rejections >= self._max_rejections
-        status = jnp.where(stalled, int(Outcome.stalled), RUNNING)
-        return jnp.where(rms(state.grad) < self.tol, int(Outcome.success), status)
-
-    def extra(self, state: FIREState) -> tuple[()]:
-        """Nothing."""
-        del state
-        return ()

@@ -4,21 +4,18 @@ import equinox as eqx
 import jax.numpy as jnp
 
 from thalweg.core import (
-    RUNNING,
-    AbstractSolver,
-    AbstractState,
     Array,
     Block,
     Count,
     Flag,
     Float,
     Int,
-    Outcome,
     System,
     Value,
-    rms,
     value_and_grad,
 )
+
+from ._minimiser import AbstractMinimiser, MinimiserState
 
 
 class SecantPairs(eqx.Module):
@@ -78,7 +75,7 @@ class SecantPairs(eqx.Module):
         return -q
 
 
-class LBFGSState(AbstractState):
+class LBFGSState(MinimiserState):
     """Current point, the trial point that the next step evaluates, and the secant pairs."""
 
     x: Block
@@ -92,7 +89,7 @@ class LBFGSState(AbstractState):
     pairs: SecantPairs
 
 
-class LBFGS(AbstractSolver[LBFGSState]):
+class LBFGS(AbstractMinimiser[LBFGSState]):
     """L-BFGS for rugged landscapes: small memory, capped steps, no line search.
 
     A step that raises the energy by more than `rise` is rejected and tried again at a fraction of
@@ -168,15 +165,3 @@ class LBFGS(AbstractSolver[LBFGSState]):
             started=jnp.ones_like(state.started),
             pairs=pairs,
         )
-
-    def terminate(self, system: System, state: LBFGSState) -> Count:
-        """Converged when the gradient is small; stalled when no step goes down."""
-        del system
-        stalled = state.rejections >= self._max_rejections
-        status = jnp.where(stalled, int(Outcome.stalled), RUNNING)
-        return jnp.where(rms(state.grad) < self.tol, int(Outcome.success), status)
-
-    def extra(self, state: LBFGSState) -> tuple[()]:
-        """Nothing."""
-        del state
-        return ()

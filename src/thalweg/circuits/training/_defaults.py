@@ -24,7 +24,7 @@ class Setting:
 _PIXELS = Setting(
     128, TrainConfig(epochs=300, batch=256, rate=0.01, decay=0.8, decay_every=30, l2=1e-5)
 )
-_ROWS = Setting(32, TrainConfig(epochs=60, batch=64, rate=0.01, decay=0.5, decay_every=20))
+_ROWS = Setting(32, TrainConfig(epochs=150, batch=64, rate=0.01, decay=0.8, decay_every=30))
 
 SETTINGS: dict[str, Setting] = {
     "digits": Setting(40, TrainConfig(epochs=30, batch=64, rate=0.01, decay=0.5, decay_every=10)),
@@ -36,4 +36,5 @@ SETTINGS: dict[str, Setting] = {
     "adding": Setting(64, TrainConfig(epochs=30, batch=64, rate=0.01, decay=0.5, decay_every=10)),
     "copy": Setting(64, TrainConfig(epochs=30, batch=64, rate=0.01, decay=0.5, decay_every=10)),
 }
-"""Those of the 28 x 28 digits are the paper's (12 epochs of the static one, of its 200)."""
+"""Those of the 28 x 28 digits are the paper's (12 epochs of the static one, of its 200); the sequences
+of the small ones keep its rate and its decay."""

@@ -95,11 +95,6 @@ class Cloud(AbstractKernel):
             raise ArgumentError(f"drops={self.drops} and radius={self.radius} must be positive")
 
     @property
-    def tunable(self) -> bool:
-        """Whether warm-up should choose `scale`."""
-        return self.proposal.tunable
-
-    @property
     def averaged(self) -> int:
         """How many draws make one stored weight."""
         return self.drops

@@ -79,11 +79,6 @@ class CorrelatedWeight(AbstractKernel):
         if isinstance(self.correlation, float) and not 0 <= self.correlation < 1:
             raise ArgumentError(f"correlation={self.correlation} must be in [0, 1)")
 
-    @property
-    def tunable(self) -> bool:
-        """Whether warm-up should choose `scale`."""
-        return self.proposal.tunable
-
     def init(self, target: NoisyWeight, key: PRNGKey, x: Chains) -> NoiseState:
         """Draw the noise of the starting points."""
         if target.noise_shape is None:
@@ -162,11 +157,6 @@ class BlockWeight(AbstractKernel):
     def __check_init__(self):
         if self.blocks < 1:
             raise ArgumentError(f"blocks={self.blocks} must be at least 1")
-
-    @property
-    def tunable(self) -> bool:
-        """Whether warm-up should choose `scale`."""
-        return self.proposal.tunable
 
     @property
     def averaged(self) -> int:

@@ -75,11 +75,6 @@ class DelayedAcceptance(AbstractKernel):
             )
 
     @property
-    def tunable(self) -> bool:
-        """Whether warm-up should choose `scale`."""
-        return self.proposal.tunable
-
-    @property
     def averaged(self) -> int:
         """How many draws make one stored weight."""
         return self.replicates

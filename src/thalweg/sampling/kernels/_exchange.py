@@ -100,11 +100,6 @@ class Exchange(AbstractKernel):
         return cls(betas=(1.0, *betas[1:]), scale=scale, every=every)
 
     @property
-    def tunable(self) -> bool:
-        """Whether warm-up should choose `scale`."""
-        return self.proposal.tunable
-
-    @property
     def averaged(self) -> int:
         """How many draws make one stored weight."""
         return self.replicates

@@ -141,8 +141,9 @@ class AbstractKernel(eqx.Module):
 
     @property
     def tunable(self) -> bool:
-        """Whether warm-up should choose `scale`."""
-        return True
+        """Whether warm-up should choose `scale`: not if the kernel's `proposal` has no size."""
+        proposal = getattr(self, "proposal", None)
+        return proposal is None or proposal.tunable
 
     @abc.abstractmethod
     def init(self, target: Any, key: PRNGKey, x: Chains) -> Any:

@@ -89,11 +89,6 @@ class ParameterExchange(AbstractKernel):
         if len(self.parameters) < 2:
             raise ArgumentError(f"parameters={self.parameters}: expected at least two")
 
-    @property
-    def tunable(self) -> bool:
-        """Whether warm-up should choose `scale`."""
-        return self.proposal.tunable
-
     def init(self, target: NoisyWeight | Oracle, key: PRNGKey, x: Chains) -> FamilyState:
         """Every replica begins at the chain's starting point, with noise of its own."""
         x = jnp.tile(x, (1, len(self.parameters)))

@@ -43,11 +43,6 @@ class Metropolis(AbstractKernel):
     scale: float | Array | None = None
     proposal: AbstractProposal = eqx.field(default_factory=NormalMove)
 
-    @property
-    def tunable(self) -> bool:
-        """Whether warm-up should choose `scale`."""
-        return self.proposal.tunable
-
     def init(self, target: ExactWeight, key: PRNGKey, x: Chains) -> Walk:
         """Evaluate the starting points."""
         return Walk(x, draw_log_weight(target, key, x)[0], target.domain.log_prior(x))

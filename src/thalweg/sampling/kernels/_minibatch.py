@@ -62,11 +62,6 @@ class MinibatchBarker(AbstractKernel):
         if self.replicates < 1:
             raise ArgumentError(f"replicates={self.replicates} must be at least 1")
 
-    @property
-    def tunable(self) -> bool:
-        """Whether warm-up should choose `scale`."""
-        return self.proposal.tunable
-
     def init(self, target: NoisyEnergy, key: PRNGKey, x: Chains) -> Walk:
         """Remember the starting points; no energy is kept."""
         if target.variance_from == "unknown" and self.replicates < 2:

@@ -51,11 +51,6 @@ class AcceptIfPass(AbstractKernel):
     scale: float | Array | None = None
     proposal: AbstractProposal = eqx.field(default_factory=NormalMove)
 
-    @property
-    def tunable(self) -> bool:
-        """Whether warm-up should choose `scale`."""
-        return self.proposal.tunable
-
     def init(self, target: Oracle, key: PRNGKey, x: Chains) -> Walk:
         """Ask at the starting points; a no is a weight of zero there."""
         return Walk(x, draw_log_weight(target, key, x)[0], target.domain.log_prior(x))

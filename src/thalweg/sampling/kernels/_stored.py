@@ -62,11 +62,6 @@ class StoredWeight(AbstractKernel):
             raise ArgumentError(f"replicates={self.replicates} must be at least 1")
 
     @property
-    def tunable(self) -> bool:
-        """Whether warm-up should choose `scale`."""
-        return self.proposal.tunable
-
-    @property
     def averaged(self) -> int:
         """How many draws make one stored weight."""
         return self.replicates

@@ -56,11 +56,6 @@ class TwoCoin(AbstractKernel):
         if self.rounds < 1:
             raise ArgumentError(f"rounds={self.rounds} must be at least 1")
 
-    @property
-    def tunable(self) -> bool:
-        """Whether warm-up should choose `scale`."""
-        return self.proposal.tunable
-
     def init(self, target: Oracle, key: PRNGKey, x: Chains) -> Walk:
         """Remember the starting points; no answer is kept."""
         return Walk(x, jnp.zeros(x.shape[1], x.dtype), target.domain.log_prior(x))

@@ -13,21 +13,18 @@ import equinox as eqx
 import jax.numpy as jnp
 
 from thalweg.core import (
-    RUNNING,
-    AbstractSolver,
-    AbstractState,
     Block,
     Count,
     Flag,
-    Outcome,
     System,
     Value,
     rms,
     value_and_grad,
 )
+from thalweg.search import AbstractMinimiser, MinimiserState
 
 
-class FlowState(AbstractState):
+class FlowState(MinimiserState):
     """Current point and the time step that comes next."""
 
     x: Block
@@ -38,7 +35,7 @@ class FlowState(AbstractState):
     started: Flag
 
 
-class SteepestDescent(AbstractSolver[FlowState]):
+class SteepestDescent(AbstractMinimiser[FlowState]):
     """The gradient flow by an explicit Runge-Kutta pair with step control; three gradients a step.
 
     A step is accepted if its estimated error is below `accuracy` and the energy does not rise, as
@@ -107,15 +104,3 @@ class SteepestDescent(AbstractSolver[FlowState]):
             rejections=jnp.where(accept, 0, state.rejections + 1),
             started=jnp.ones_like(state.started),
         )
-
-    def terminate(self, system: System, state: FlowState) -> Count:
-        """Arrived when the gradient is small; stalled when no step is short enough."""
-        del system
-        stalled = state.rejections >= self._max_rejections
-        status = jnp.where(stalled, int(Outcome.stalled), RUNNING)
-        return jnp.where(rms(state.grad) < self.tol, int(Outcome.success), status)
-
-    def extra(self, state: FlowState) -> tuple[()]:
-        """Nothing."""
-        del state
-        return ()
