@@ -39,7 +39,7 @@ from thalweg.circuits.training import (
 )
 from thalweg.circuits.training._compare import judge
 from thalweg.circuits.training._step import packs
-from thalweg.core import ArgumentError, Outcome, StoreError, StoreMismatchError
+from thalweg.core import ArgumentError, Outcome, PrecisionError, StoreError, StoreMismatchError
 
 QUICK = TrainConfig(epochs=3, batch=32, rate=0.02)
 
@@ -73,6 +73,12 @@ def test_three_epochs_learn_the_digits(trained, digits):
     assert found.found == [200]
     assert found.worst[0] < 0
     assert "W_r = I" in found.theorem
+
+
+def test_single_precision_is_refused_before_anything_is_trained(digits):
+    recipe = Recipe("organics", "digits", digits.shape, (12,), seed=0)
+    with jax.enable_x64(False), pytest.raises(PrecisionError, match="float64"):
+        fit(recipe, digits, TrainConfig(epochs=1))
 
 
 def test_what_a_stop_leaves_goes_on_as_if_nothing_was(trained, digits, tmp_path):

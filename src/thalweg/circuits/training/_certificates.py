@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from thalweg.core import Array, Float
+from thalweg.core import Array, Float, require_x64
 
 from ._cell import AbstractCell, join
 from ._layers import OrganicsLayer
@@ -77,7 +77,11 @@ def certify_network(model: Any, task: Task, *, inputs: int = _INPUTS) -> Circuit
         model: The network.
         task: Where inputs come from.
         inputs: How many are looked at; of sequences, at most four constant ones.
+
+    Raises:
+        PrecisionError: if JAX is in float32 mode.
     """
+    require_x64()
     if isinstance(model, SequenceNetwork):
         return _certify_cell(model.cell, task, min(inputs, _CONSTANT_INPUTS))
     layers = model.layers if isinstance(model, StaticNetwork) else ()

@@ -36,5 +36,5 @@ SETTINGS: dict[str, Setting] = {
     "adding": Setting(64, TrainConfig(epochs=30, batch=64, rate=0.01, decay=0.5, decay_every=10)),
     "copy": Setting(64, TrainConfig(epochs=30, batch=64, rate=0.01, decay=0.5, decay_every=10)),
 }
-"""Those of the 28 x 28 digits are the paper's (12 epochs of the static one, of its 200); sequences of
-small digits keep its rate and its decay."""
+"""Those of the 28 x 28 digits are the paper's (12 epochs of the static one, of its 200); sequences
+of small digits keep its rate and its decay."""

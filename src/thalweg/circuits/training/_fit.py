@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from thalweg.core import Outcome
+from thalweg.core import Outcome, require_x64
 
 from ._certificates import CircuitCertificate, certify_network
 from ._numerics import count_parameters, trainable
@@ -114,8 +114,11 @@ def fit(
         stop: Asked between steps; once it says yes, the run ends with what there is.
 
     Raises:
+        PrecisionError: if JAX is in float32 mode: networks are trained in single precision, but
+            certificates are of stationary points.
         StoreError: if the checkpoint cannot be used, or belongs to another run.
     """
+    require_x64()
     run = _Run(recipe, task, config or TrainConfig(), checkpoint, report)
     interrupted = run.drive(stop or (lambda: False))
     return run.training(interrupted=interrupted)
