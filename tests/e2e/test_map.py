@@ -26,6 +26,7 @@ def test_the_same_points_from_any_number_of_lanes(tmp_path):
         np.testing.assert_array_equal(few, many)
 
 
+@pytest.mark.slow
 def test_the_same_complete_landscape_from_less_than_a_block_of_lanes(tmp_path):
     """Narrow lanes are another program: no same bits, but the same points of LJ7."""
     lj7 = catalogue("lj7")

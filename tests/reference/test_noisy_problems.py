@@ -311,6 +311,7 @@ def test_drops_of_a_cloud_and_its_backbone():
     assert abs(picked.mean() - exact) < 5 * picked.std(ddof=1) / np.sqrt(len(picked))
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_transition_state():
     """<x²> = 0.06324 and P(|x| < 1) = 0.99880 for p(x) = erfc √(V(0) - V(x)), |x| < 2."""
@@ -331,7 +332,8 @@ def test_transition_state():
 
 
 @pytest.mark.statistical
-@pytest.mark.parametrize("s", [1.0, pytest.param(2.0, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("s", [1.0, 2.0])
 def test_mean_acceptance_on_a_flat_landscape_is_erfc(s):
     """Stored lognormal weights on a flat ring: erfc(s/2), 0.4795 at s = 1 and 0.1573 at s = 2."""
     target = ts.NoisyWeight(block=lambda key, x: s * jax.random.normal(key, x.shape[1:], x.dtype))

@@ -177,6 +177,7 @@ def test_frequencies_of_a_harmonic_well_with_masses(tmp_path):
     assert QuantumEnsemble.of(ensemble, hbar=1.0).approximate
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_tempering_and_reweighting_of_a_double_well_equal_integrals():
     """A particle in two unequal wells with a wall; false-alarm rate below 1e-3.

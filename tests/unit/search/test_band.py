@@ -82,6 +82,7 @@ def test_mueller_brown_saddles(images):
     assert np.all(near < 1e-6)
 
 
+@pytest.mark.slow
 def test_lj7_every_pair():
     cluster = system("lj7")
     points, energies = minima_of(cluster, 96, -15.0)
@@ -97,6 +98,7 @@ def test_lj7_every_pair():
     assert np.min(np.abs(found.value + 15.444734)) < 1e-5
 
 
+@pytest.mark.slow
 def test_lj13_candidates_become_transition_states():
     cluster = system("lj13")
     points, energies = minima_of(cluster, 64, -38.0)
