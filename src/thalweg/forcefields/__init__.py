@@ -27,5 +27,6 @@ from ._radial import polynomial_envelope as polynomial_envelope
 from ._repulsion import ExponentialRepulsion as ExponentialRepulsion
 from ._repulsion import ZBLRepulsion as ZBLRepulsion
 from ._splines import PairSplines as PairSplines
+from ._symmetry_functions import SymmetryDescriptor as SymmetryDescriptor
 from ._symmetry_functions import SymmetryFunctions as SymmetryFunctions
 from ._topology import Topology as Topology

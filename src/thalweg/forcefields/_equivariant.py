@@ -13,12 +13,11 @@ from ._block import AbstractBlock, Geometry
 from ._learned import (
     AbstractPart,
     Edges,
+    Perceptron,
     atom_sum,
     check_cutoff,
     elements_of,
     indicator,
-    network,
-    rows,
     species_of,
 )
 from ._radial import AbstractBasis, BesselBasis, envelope
@@ -37,14 +36,14 @@ class EquivariantLayer(AbstractPart):
     Attributes:
         filter: From the basis of a distance to three filters.
         message: From the scalars that are sent to three of each.
-        mix: Linear map of vector features, two of each.
+        mix: Linear map of vector features to two of each, `(f, 2 f)`.
         update: From scalars and lengths of vectors to three changes.
     """
 
-    filter: eqx.nn.MLP
-    message: eqx.nn.MLP
-    mix: eqx.nn.Linear
-    update: eqx.nn.MLP
+    filter: Perceptron
+    message: Perceptron
+    mix: Float[Array, "f both"]
+    update: Perceptron
 
     def __call__(
         self,
@@ -55,17 +54,17 @@ class EquivariantLayer(AbstractPart):
         fade: Float[Array, "*m"],
     ) -> tuple[Float[Array, "n f"], Float[Array, "n 3 f"]]:
         """The new scalars and vectors."""
-        filters = rows(self.filter, waves) * fade[..., None]
-        sent = filters * edges.at_other(rows(self.message, scalars))
+        filters = self.filter(waves) * fade[..., None]
+        sent = filters * edges.at_other(self.message(scalars))
         gain, carried, along = jnp.split(sent, 3, axis=-1)
         scalars = scalars + edges.total(gain)
         vectors = vectors + edges.total(
             carried[..., None, :] * edges.at_other(vectors)
             + along[..., None, :] * edges.unit[..., :, None]
         )
-        one, other = jnp.split(rows(self.mix, vectors), 2, axis=-1)
+        one, other = jnp.split(vectors @ self.mix, 2, axis=-1)
         length = jnp.sqrt(jnp.sum(other**2, axis=1) + _SOFT)
-        changes = rows(self.update, jnp.concatenate([scalars, length], axis=-1))
+        changes = self.update(jnp.concatenate([scalars, length], axis=-1))
         turned, projected, plain = jnp.split(changes, 3, axis=-1)
         scalars = scalars + projected * jnp.sum(one * other, axis=1) + plain
         return scalars, vectors + turned[:, None, :] * one
@@ -94,9 +93,9 @@ class EquivariantMessages(AbstractBlock):
     basis: AbstractBasis
     embedding: Float[Array, "elements features"]
     layers: tuple[EquivariantLayer, ...]
-    readout: eqx.nn.MLP
-    scale: float = eqx.field(static=True)
-    shape: str = eqx.field(static=True)
+    readout: Perceptron
+    scale: float = eqx.field(static=True, default=10.0)
+    shape: str = eqx.field(static=True, default="polynomial")
 
     @classmethod
     def for_topology(
@@ -109,8 +108,6 @@ class EquivariantMessages(AbstractBlock):
         layers: int = 2,
         basis: int = 16,
         elements: Sequence[int] | None = None,
-        shape: str = "polynomial",
-        scale: float = 10.0,
         dtype: str = "float64",
     ) -> "EquivariantMessages":
         """With random weights.
@@ -123,8 +120,6 @@ class EquivariantMessages(AbstractBlock):
             layers: Rounds of messages.
             basis: Bessel functions of a distance.
             elements: Atomic numbers that it shall know; by default those of the topology.
-            shape: Envelope: `"polynomial"`, `"bump"` or `"cosine"`.
-            scale: Energy of an output of 1, in kJ/mol.
             dtype: Precision of the network.
 
         Raises:
@@ -135,12 +130,12 @@ class EquivariantMessages(AbstractBlock):
         f = features
 
         def layer(a: PRNGKey, b: PRNGKey, c: PRNGKey, d: PRNGKey) -> EquivariantLayer:
-            mix = eqx.nn.Linear(f, 2 * f, use_bias=False, dtype=jnp.dtype(dtype), key=c)
+            mix = jax.random.normal(c, (f, 2 * f), dtype) / f**0.5
             return EquivariantLayer(
-                network((basis, 3 * f), a, dtype),
-                network((f, f, 3 * f), b, dtype),
+                Perceptron.random((basis, 3 * f), a, dtype),
+                Perceptron.random((f, f, 3 * f), b, dtype),
                 mix,
-                network((2 * f, f, 3 * f), d, dtype),
+                Perceptron.random((2 * f, f, 3 * f), d, dtype),
             )
 
         return cls(
@@ -149,9 +144,7 @@ class EquivariantMessages(AbstractBlock):
             BesselBasis(basis, check_cutoff(cutoff)),
             jax.random.normal(first, (len(known), features), dtype),
             tuple(layer(*keys[4 * k : 4 * k + 4]) for k in range(layers)),
-            network((features, features, 1), last, dtype),
-            float(scale),
-            shape,
+            Perceptron.random((features, features, 1), last, dtype),
         )
 
     def features(
@@ -171,4 +164,4 @@ class EquivariantMessages(AbstractBlock):
     def __call__(self, geometry: Geometry) -> Scalar:
         """Energy in kJ/mol."""
         scalars, _ = self.features(geometry)
-        return atom_sum(rows(self.readout, scalars), geometry, self.scale)
+        return atom_sum(self.readout(scalars), geometry, self.scale)

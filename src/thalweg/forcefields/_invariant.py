@@ -5,7 +5,6 @@ from typing import ClassVar
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 
 from thalweg.core import Array, Float, Int, PRNGKey, Scalar
 
@@ -13,12 +12,11 @@ from ._block import AbstractBlock, Geometry
 from ._learned import (
     AbstractPart,
     Edges,
+    Perceptron,
     atom_sum,
     check_cutoff,
     elements_of,
     indicator,
-    network,
-    rows,
     species_of,
 )
 from ._radial import AbstractBasis, GaussianBasis, envelope
@@ -30,21 +28,21 @@ class InvariantLayer(AbstractPart):
 
     Attributes:
         filter: From the basis of a distance to a filter.
-        mix: Linear map of the features that are sent.
+        mix: Linear map to the features that are sent.
         update: From the sum of messages to the change of the features.
     """
 
-    filter: eqx.nn.MLP
-    mix: eqx.nn.MLP
-    update: eqx.nn.MLP
+    filter: Perceptron
+    mix: Perceptron
+    update: Perceptron
 
     def __call__(
         self, features: Float[Array, "n f"], edges: Edges, waves: Float[Array, "*m k"], fade: Array
     ) -> Float[Array, "n f"]:
         """The new features."""
-        filters = rows(self.filter, waves) * fade[..., None]
-        sent = edges.total(filters * edges.at_other(rows(self.mix, features)))
-        return features + rows(self.update, sent)
+        filters = self.filter(waves) * fade[..., None]
+        sent = edges.total(filters * edges.at_other(self.mix(features)))
+        return features + self.update(sent)
 
 
 class InvariantMessages(AbstractBlock):
@@ -72,9 +70,9 @@ class InvariantMessages(AbstractBlock):
     basis: AbstractBasis
     embedding: Float[Array, "elements features"]
     layers: tuple[InvariantLayer, ...]
-    readout: eqx.nn.MLP
-    scale: float = eqx.field(static=True)
-    shape: str = eqx.field(static=True)
+    readout: Perceptron
+    scale: float = eqx.field(static=True, default=10.0)
+    shape: str = eqx.field(static=True, default="polynomial")
 
     @classmethod
     def for_topology(
@@ -87,8 +85,6 @@ class InvariantMessages(AbstractBlock):
         layers: int = 2,
         basis: int = 16,
         elements: Sequence[int] | None = None,
-        shape: str = "polynomial",
-        scale: float = 10.0,
         dtype: str = "float64",
     ) -> "InvariantMessages":
         """With random weights.
@@ -101,8 +97,6 @@ class InvariantMessages(AbstractBlock):
             layers: Rounds of messages.
             basis: Gaussians of a distance.
             elements: Atomic numbers that it shall know; by default those of the topology.
-            shape: Envelope: `"polynomial"`, `"bump"` or `"cosine"`.
-            scale: Energy of an output of 1, in kJ/mol.
             dtype: Precision of the network.
 
         Raises:
@@ -112,9 +106,9 @@ class InvariantMessages(AbstractBlock):
         first, last, *keys = jax.random.split(key, 2 + 3 * layers)
         convolutions = tuple(
             InvariantLayer(
-                network((basis, features, features), a, dtype),
-                network((features, features), b, dtype),
-                network((features, features, features), c, dtype),
+                Perceptron.random((basis, features, features), a, dtype),
+                Perceptron.random((features, features), b, dtype),
+                Perceptron.random((features, features, features), c, dtype),
             )
             for a, b, c in zip(keys[::3], keys[1::3], keys[2::3], strict=True)
         )
@@ -124,9 +118,7 @@ class InvariantMessages(AbstractBlock):
             GaussianBasis(basis, check_cutoff(cutoff)),
             jax.random.normal(first, (len(known), features), dtype),
             convolutions,
-            network((features, features, 1), last, dtype),
-            float(scale),
-            shape,
+            Perceptron.random((features, features, 1), last, dtype),
         )
 
     def __call__(self, geometry: Geometry) -> Scalar:
@@ -138,4 +130,4 @@ class InvariantMessages(AbstractBlock):
         features = indicator(self.species, len(self.elements), dtype) @ self.embedding
         for layer in self.layers:
             features = layer(features, edges, waves, fade)
-        return atom_sum(rows(self.readout, features), geometry, self.scale)
+        return atom_sum(self.readout(features), geometry, self.scale)

@@ -4,7 +4,7 @@ Their geometry is computed in the precision of the positions, the network in tha
 arrays (`dtype=` of the constructors), and the energy is returned in that of the positions.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TypeVar
 
 import equinox as eqx
@@ -141,31 +141,53 @@ def pair_distances(
     return jnp.where(real > 0, geometry.distances(i, j), 1.0)
 
 
-def network(
-    sizes: Sequence[int],
-    key: PRNGKey,
-    dtype: str,
-    activation: Callable = jax.nn.silu,
-) -> eqx.nn.MLP:
-    """A perceptron with hidden layers of one width: `(inputs, width, …, width, outputs)`."""
-    inputs, *hidden, outputs = sizes
-    if len(set(hidden)) > 1:
-        raise ArgumentError(f"hidden layers of {hidden} units", "give all the same width")
-    return eqx.nn.MLP(
-        inputs,
-        outputs,
-        hidden[0] if hidden else 1,
-        len(hidden),
-        activation=activation,
-        dtype=jnp.dtype(dtype),
-        key=key,
-    )
+class Perceptron(AbstractPart):
+    """`x W + b` and, between layers, the activation `z σ(z)`, along the last axis.
 
+    Its leaves are its parameters only, unlike those of `eqx.nn.MLP`; and a stack of networks, with
+    one more axis in front, takes the same rows in one product.
 
-def rows(net: Callable, values: Float[Array, "*rows inputs"]) -> Float[Array, "..."]:
-    """A network at every row, whatever the axes before the last."""
-    flat = jax.vmap(net)(values.reshape(-1, values.shape[-1]))
-    return flat.reshape(*values.shape[:-1], -1)
+    Attributes:
+        weights: `(*stack, inputs, outputs)` of each layer.
+        biases: `(*stack, 1, outputs)`, or `(outputs,)` of a single network.
+    """
+
+    weights: tuple[Float[Array, "*stack inputs outputs"], ...]
+    biases: tuple[Float[Array, "*more outputs"], ...]
+
+    @classmethod
+    def random(
+        cls, sizes: Sequence[int], key: PRNGKey, dtype: str, stack: int | None = None
+    ) -> "Perceptron":
+        """Normal weights of variance 1/inputs, no bias.
+
+        Args:
+            sizes: Inputs, units of each hidden layer, outputs.
+            key: Randomness of the weights.
+            dtype: Their precision, `"float64"` or `"float32"`.
+            stack: How many networks; by default one, without an axis for it.
+
+        Raises:
+            ArgumentError: if a size or the precision is out of range.
+        """
+        if min(sizes) < 1 or dtype not in ("float32", "float64"):
+            raise ArgumentError(
+                f"a network of sizes {tuple(sizes)} in {dtype!r}",
+                "sizes of at least 1, and 'float64' or 'float32'",
+            )
+        lead = () if stack is None else (stack,)
+        keys = jax.random.split(key, len(sizes) - 1)
+        layers = list(zip(keys, sizes[:-1], sizes[1:], strict=True))
+        return cls(
+            tuple(jax.random.normal(k, (*lead, m, n), dtype) / m**0.5 for k, m, n in layers),
+            tuple(jnp.zeros((*lead, 1, n) if lead else (n,), dtype) for _, _, n in layers),
+        )
+
+    def __call__(self, x: Float[Array, "*rows inputs"]) -> Float[Array, "..."]:
+        """Outputs of every row."""
+        for place, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            x = (jax.nn.silu(x) if place else x) @ weight + bias
+        return x
 
 
 def check_cutoff(cutoff: float) -> float:
@@ -179,23 +201,16 @@ def check_cutoff(cutoff: float) -> float:
     return float(cutoff)
 
 
-def element_networks(count: int, sizes: Sequence[int], key: PRNGKey, dtype: str) -> eqx.nn.MLP:
-    """One perceptron for each element, their arrays stacked."""
-    keys = jax.random.split(key, count)
-    return eqx.filter_vmap(lambda k: network(sizes, k, dtype))(keys)
-
-
 def by_element(
-    networks: eqx.nn.MLP, values: Float[Array, "n inputs"], species: Int[Array, " n"]
+    networks: Perceptron, values: Float[Array, "n inputs"], species: Int[Array, " n"]
 ) -> Float[Array, "n outputs"]:
     """Each row through the network of its element.
 
     All networks see all rows: products of stacked matrices are cheaper than gathered matrices.
     """
-    every = eqx.filter_vmap(lambda net, rows: jax.vmap(net)(rows), in_axes=(eqx.if_array(0), None))
-    outputs = every(networks, values)
+    outputs = networks(values)
     chosen = indicator(species, len(outputs), values.dtype)
-    return jnp.einsum("ne,eno->no", chosen, outputs)
+    return jnp.sum(chosen.T[..., None] * outputs, axis=0)
 
 
 def atom_sum(values: Float[Array, "n 1"], geometry: Geometry, scale: float) -> Scalar:

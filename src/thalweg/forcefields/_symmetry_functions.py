@@ -21,10 +21,10 @@ from ._block import AbstractBlock, Geometry
 from ._learned import (
     AbstractPart,
     Edges,
+    Perceptron,
     atom_sum,
     by_element,
     check_cutoff,
-    element_networks,
     elements_of,
     indicator,
     species_of,
@@ -63,13 +63,25 @@ class SymmetryDescriptor(AbstractPart):
         cls,
         elements: int,
         *,
-        cutoff: float,
-        radial: int,
-        angular: int,
-        zetas: Sequence[int],
+        cutoff: float = 0.5,
+        radial: int = 8,
+        angular: int = 3,
+        zetas: Sequence[int] = (1, 4),
         shape: str = "polynomial",
     ) -> "SymmetryDescriptor":
-        """Shifts evenly from 0.08 nm to the cutoff, widths of their spacing."""
+        """Shifts evenly from 0.08 nm to the cutoff, widths of their spacing.
+
+        Args:
+            elements: How many elements there are.
+            cutoff: In nm.
+            radial: Functions `G²` for each element.
+            angular: Shifts of `G⁵` for each pair of elements; there are `2 len(zetas)` of each.
+            zetas: Exponents of `G⁵`.
+            shape: Envelope: `"polynomial"`, `"bump"` or `"cosine"`.
+
+        Raises:
+            ArgumentError: if an argument is out of range.
+        """
         check_cutoff(cutoff)
         if min(radial, angular) < 1 or any(z != int(z) or z < 1 for z in zetas):
             raise ArgumentError(
@@ -144,8 +156,8 @@ class SymmetryFunctions(AbstractBlock):
     descriptor: SymmetryDescriptor
     mean: Float[Array, " count"]
     spread: Float[Array, " count"]
-    networks: eqx.nn.MLP
-    scale: float = eqx.field(static=True)
+    networks: Perceptron
+    scale: float = eqx.field(static=True, default=10.0)
 
     @classmethod
     def for_topology(
@@ -153,15 +165,10 @@ class SymmetryFunctions(AbstractBlock):
         topology: Topology,
         *,
         key: PRNGKey,
-        cutoff: float = 0.5,
-        radial: int = 8,
-        angular: int = 3,
-        zetas: Sequence[int] = (1, 4),
+        descriptor: SymmetryDescriptor | None = None,
         width: int = 24,
         depth: int = 2,
         elements: Sequence[int] | None = None,
-        shape: str = "polynomial",
-        scale: float = 10.0,
         dtype: str = "float64",
     ) -> "SymmetryFunctions":
         """With random weights.
@@ -169,24 +176,22 @@ class SymmetryFunctions(AbstractBlock):
         Args:
             topology: Whose atoms.
             key: Randomness of the weights.
-            cutoff: In nm.
-            radial: Functions `G²` for each element.
-            angular: Shifts of `G⁵` for each pair of elements; there are `2 len(zetas)` of each.
-            zetas: Exponents of `G⁵`.
+            descriptor: The symmetry functions; by default `SymmetryDescriptor.even`.
             width: Units of a hidden layer.
             depth: Hidden layers.
             elements: Atomic numbers that it shall know; by default those of the topology.
-            shape: Envelope: `"polynomial"`, `"bump"` or `"cosine"`.
-            scale: Energy of an output of 1, in kJ/mol.
             dtype: Precision of the networks.
 
         Raises:
             ArgumentError: if an argument is out of range.
         """
         known = elements_of(topology) if elements is None else tuple(map(int, elements))
-        descriptor = SymmetryDescriptor.even(
-            len(known), cutoff=cutoff, radial=radial, angular=angular, zetas=zetas, shape=shape
-        )
+        descriptor = descriptor or SymmetryDescriptor.even(len(known))
+        if descriptor.elements != len(known):
+            raise ArgumentError(
+                f"descriptor is for {descriptor.elements} elements, and there are {len(known)}",
+                f"SymmetryDescriptor.even({len(known)})",
+            )
         sizes = (descriptor.count, *[width] * depth, 1)
         return cls(
             species_of(topology, known),
@@ -194,8 +199,7 @@ class SymmetryFunctions(AbstractBlock):
             descriptor,
             jnp.zeros(descriptor.count, dtype),
             jnp.ones(descriptor.count, dtype),
-            element_networks(len(known), sizes, key, dtype),
-            float(scale),
+            Perceptron.random(sizes, key, dtype, len(known)),
         )
 
     def descriptors(self, geometry: Geometry) -> Float[Array, "n count"]:
