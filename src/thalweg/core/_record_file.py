@@ -5,6 +5,7 @@ built and which array stands where; the arrays keep every bit and their precisio
 """
 
 import dataclasses
+import inspect
 import json
 import zipfile
 from collections.abc import Callable, Mapping
@@ -201,7 +202,7 @@ def _decode(entry: dict[str, Any], arrays: dict[str, np.ndarray], kinds: Mapping
         if entry["kind"] not in kinds:
             raise _UnknownKindError(entry["kind"])
         fields = {name: _decode(value, arrays, kinds) for name, value in entry["fields"].items()}
-        return kinds[entry["kind"]](**fields)
+        return _made(kinds[entry["kind"]], fields)
     if "items" in entry:
         return tuple(_decode(value, arrays, kinds) for value in entry["items"])
     if "map" in entry:
@@ -211,6 +212,18 @@ def _decode(entry: dict[str, Any], arrays: dict[str, np.ndarray], kinds: Mapping
     if "array" in entry:
         return jnp.asarray(arrays[entry["array"]])
     return entry["value"]
+
+
+def _made(kind: Any, fields: dict[str, Any]) -> Any:
+    """An instance, checked by its constructor if that takes the fields."""
+    if set(fields) <= set(inspect.signature(kind).parameters):
+        return kind(**fields)
+    if set(fields) != {field.name for field in dataclasses.fields(kind)}:
+        raise TypeError(f"{kind.__name__} has other fields than {', '.join(fields)}")
+    made = object.__new__(kind)
+    for name, value in fields.items():
+        object.__setattr__(made, name, value)
+    return made
 
 
 def _decode_network(entry: dict[str, Any], arrays: dict[str, np.ndarray]) -> Any:

@@ -77,10 +77,12 @@ class AbstractBlock(eqx.Module):
         layout: What becomes of a field when a second copy of the atoms is appended: `"atoms"` are
             indices of atoms, `"rows"` is one row for each atom or term, `"sum"` an amount that
             adds up; what is not named stays. Empty: the block cannot be copied.
+        constants: Floating-point fields that no fit changes.
     """
 
     quantities: ClassVar[Mapping[str, Quantity]] = {}
     layout: ClassVar[Mapping[str, str]] = {}
+    constants: ClassVar[tuple[str, ...]] = ()
 
     @abc.abstractmethod
     def __call__(self, geometry: Geometry) -> Scalar:

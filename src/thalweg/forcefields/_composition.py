@@ -87,7 +87,7 @@ class Region(AbstractBlock):
         block: A block over k atoms.
     """
 
-    layout: ClassVar[Mapping[str, str]] = {}
+    layout: ClassVar[Mapping[str, str]] = {"atoms": "atoms"}
 
     atoms: Int[Array, " k"]
     block: AbstractBlock

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import equinox as eqx
+
 from thalweg.core import ArgumentError, RecordFile
 
 from ._block import AbstractBlock
@@ -93,12 +95,12 @@ def known_kinds() -> dict[str, Any]:
     A block that is defined elsewhere is known as soon as its module is imported.
     """
     kinds: dict[str, Any] = {}
-    waiting: list[Any] = [AbstractPart, AbstractBlock]
+    waiting: list[Any] = [eqx.Module]
     while waiting:
         kind = waiting.pop()
         waiting.extend(kind.__subclasses__())
-        ours = kind.__module__.startswith("thalweg.")
-        if ours or kind.__name__ not in kinds:
+        ours = kind.__module__.startswith("thalweg.forcefields")
+        if ours or (issubclass(kind, AbstractBlock | AbstractPart) and kind.__name__ not in kinds):
             kinds[kind.__name__] = kind
     return {**kinds, "Topology": Topology}
 

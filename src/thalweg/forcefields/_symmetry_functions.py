@@ -150,6 +150,7 @@ class SymmetryFunctions(AbstractBlock):
     """
 
     layout: ClassVar[Mapping[str, str]] = {"species": "rows"}
+    constants: ClassVar[tuple[str, ...]] = ("mean", "spread")
 
     species: Int[Array, " n"]
     elements: tuple[int, ...] = eqx.field(static=True)
