@@ -75,7 +75,7 @@ class PropertyReport:
         """One line for each property."""
         word = {True: "pass", False: "FAIL", None: "-"}
         return "\n".join(
-            f"{p.name:<18} {word[p.passed]:<5} {p.value:>10.2e} (limit {p.limit:.0e})  {p.meaning}"
+            f"{p.name:<18} {word[p.passed]:<5} {p.value:>10.2e} (limit {p.limit:.3g})  {p.meaning}"
             for p in self.properties
         )
 
