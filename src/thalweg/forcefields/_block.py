@@ -50,12 +50,15 @@ class Geometry(eqx.Module):
 
     def vectors(self, i: Int[Array, " m"], j: Int[Array, " m"]) -> Float[Array, "m 3"]:
         """From atoms `i` to atoms `j`, to the nearest image in a box."""
-        step = self.positions[j] - self.positions[i]
+        return self.nearest(self.positions[j] - self.positions[i])
+
+    def nearest(self, step: Float[Array, "*many 3"]) -> Float[Array, "*many 3"]:
+        """Displacements, to the nearest image in a box."""
         if self.box is None:
             return step
         for axis in (2, 1, 0):
             edge = self.box[axis]
-            step = step - jnp.round(step[:, axis] / edge[axis])[:, None] * edge
+            step = step - jnp.round(step[..., axis] / edge[axis])[..., None] * edge
         return step
 
     def distances(self, i: Int[Array, " m"], j: Int[Array, " m"]) -> Float[Array, " m"]:
@@ -84,8 +87,12 @@ class AbstractBlock(eqx.Module):
         return {name: getattr(self, name) for name in self.quantities}
 
 
+def safe_sqrt(values: Float[jax.Array, "*many"]) -> Float[jax.Array, "*many"]:
+    """Square roots; of 0 and less it is 0, with gradient 0 and not NaN."""
+    positive = values > 0
+    return jnp.where(positive, jnp.sqrt(jnp.where(positive, values, 1.0)), 0.0)
+
+
 def norm(vectors: Float[jax.Array, "m 3"]) -> Float[jax.Array, " m"]:
     """Lengths; of a null vector 0, with gradient 0 and not NaN."""
-    square = jnp.sum(vectors**2, axis=-1)
-    apart = square > 0
-    return jnp.where(apart, jnp.sqrt(jnp.where(apart, square, 1.0)), 0.0)
+    return safe_sqrt(jnp.sum(vectors**2, axis=-1))
