@@ -8,12 +8,13 @@ dalton.
     from thalweg.forcefields import ForceField, HarmonicBonds, Topology
 
 - Bonds and angles: `HarmonicBonds`, `HarmonicAngles`, `MorseBonds`, `QuarticBonds`,
-  `QuarticAngles`, `LinearAngles`, `UreyBradley`.
+  `QuarticAngles`, `LinearAngles`, `UreyBradley`; with all couplings of class II
+  `ClassTwoTerms`.
 - Torsions: `PeriodicTorsions`, `RyckaertBellemans`, `HarmonicImpropers`, `OutOfPlane`,
   `CorrectionMaps`.
 - Repulsion and dispersion, over the pairs of a `PairRule`: `LennardJones`, `LennardJones96`,
   `Buckingham`, `Buffered147`, `DoubleExponential`, `TangToennies`, `NuclearCore`.
-- Charges: `Coulomb`, `Ewald`.
+- Charges: `Coulomb`, `Ewald`, `ChargeEquilibration`, `InducedDipoles`.
 - A box of many atoms: `with_neighbours`.
 """
 
@@ -37,8 +38,15 @@ from ._dispersion import DoubleExponential as DoubleExponential
 from ._dispersion import LennardJones as LennardJones
 from ._dispersion import LennardJones96 as LennardJones96
 from ._dispersion import TangToennies as TangToennies
+from ._cross import ClassTwoTerms as ClassTwoTerms
+from ._equilibration import ChargeEquilibration as ChargeEquilibration
+from ._equilibration import InducedDipoles as InducedDipoles
 from ._ewald import Ewald as Ewald
 from ._forcefield import ForceField as ForceField
+from ._kinds import class_means as class_means
+from ._kinds import numbered as numbered
+from ._kinds import side_kinds as side_kinds
+from ._kinds import term_kinds as term_kinds
 from ._neighbours import neighbour_pairs as neighbour_pairs
 from ._neighbours import with_neighbours as with_neighbours
 from ._rule import PairRule as PairRule

@@ -106,7 +106,7 @@ class LennardJones(AbstractBlock):
         n = len(self.kind)
         kinds = self.sigma.shape[0]
         count = jnp.zeros(kinds, self.sigma.dtype).at[self.kind].add(1.0)
-        a = np.arange(kinds)
+        a = jnp.arange(kinds)
         sigma, epsilon = self._mixed(a[:, None], a[None, :])
         # As OpenMM counts: unordered pairs, an atom with itself among them.
         weight = 0.5 * (count[:, None] * count[None, :] + jnp.diag(count)) / (0.5 * n * (n + 1))

@@ -42,7 +42,7 @@ class PairRule(eqx.Module):
     cutoff: float | None = eqx.field(static=True)
     switch: float | None = eqx.field(static=True)
 
-    def __init__(  # noqa: PLR0913 - a record
+    def __init__(
         self,
         excluded: np.ndarray,
         special: np.ndarray | None = None,
@@ -74,9 +74,9 @@ class PairRule(eqx.Module):
             np.round(np.broadcast_to(np.asarray(scale, float), len(pairs)), 13), return_inverse=True
         )
         both = np.concatenate([np.asarray(excluded, np.int32).reshape(-1, 2), pairs])
-        self.excluded = np.unique(np.sort(both, axis=1), axis=0).astype(np.int32)
-        self.special = pairs
-        self.special_kind = kinds.astype(np.int32)
+        self.excluded = jnp.asarray(np.unique(np.sort(both, axis=1), axis=0).astype(np.int32))
+        self.special = jnp.asarray(pairs.reshape(-1, 2))
+        self.special_kind = jnp.asarray(kinds.astype(np.int32).reshape(-1))
         self.scales = tuple(float(s) for s in scales)
         self.cutoff = None if cutoff is None else float(cutoff)
         self.switch = None if switch is None else float(switch)
@@ -126,7 +126,7 @@ class PairRule(eqx.Module):
         square = jnp.sum(geometry.nearest(x[None] - x[:, None]) ** 2, axis=-1)
         counted = weight != 0
         r = jnp.sqrt(jnp.where(counted, square, 1.0))
-        atoms = np.arange(n)
+        atoms = jnp.arange(n)
         energies = weight * pair(r, atoms[:, None], atoms[None, :])
         return jnp.sum(self._ended(r, jnp.where(counted, energies, 0.0)))
 

@@ -3,13 +3,13 @@
 Source: P. Eastman et al., J. Phys. Chem. B 128, 109 (2024).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
-from thalweg.core import ArgumentError
+from thalweg.core import ArgumentError, Array
 from thalweg.forcefields import (
     AbstractBlock,
     CorrectionMaps,
@@ -23,6 +23,7 @@ from thalweg.forcefields import (
     PeriodicTorsions,
     RyckaertBellemans,
     Topology,
+    numbered,
 )
 
 
@@ -72,7 +73,7 @@ def forcefield_from_openmm(system: Any, topology: Any) -> ForceField:
     require_openmm()
     bonded = topology if isinstance(topology, Topology) else topology_from_openmm(topology)
     _check_system(system, bonded)
-    reader = _Reader(bonded)
+    reader = _Reader(bonded, system)
     for force in system.getForces():
         read = reader.known.get(type(force).__name__)
         if read is None:
@@ -125,8 +126,9 @@ def _check_system(system: Any, topology: Topology) -> None:
 class _Reader:
     """Takes forces over, one after another."""
 
-    def __init__(self, topology: Topology):
+    def __init__(self, topology: Topology, system: Any):
         self.topology = topology
+        self.system = system
         self.blocks: dict[str, AbstractBlock] = {}
         self.known: dict[str, Callable[[Any], None]] = {
             "HarmonicBondForce": self._bonds,
@@ -146,12 +148,12 @@ class _Reader:
 
     def _kinds(
         self, atoms: list[tuple[int, ...]], values: list[tuple[float, ...]]
-    ) -> tuple[np.ndarray, np.ndarray]:
+    ) -> tuple[Array, np.ndarray]:
         """Kind of each term, and the parameters of each kind."""
         ranks = self.topology.ranks
         words = [tuple(int(ranks[atom]) for atom in row) for row in atoms]
         keys = [(min(w, w[::-1]), v) for w, v in zip(words, values, strict=True)]
-        return kinds_of(keys, values)
+        return _table(keys, values)
 
     def _bonds(self, force: Any) -> None:
         atoms, values = [], []
@@ -161,7 +163,7 @@ class _Reader:
             values.append((k._value, length._value))
         if atoms:
             kind, table = self._kinds(atoms, values)
-            block = HarmonicBonds(_int(atoms), kind, jnp.asarray(table[:, 0]), table_column(table))
+            block = HarmonicBonds(_int(atoms), kind, *jnp.asarray(table.T))
             self._add("bonds", block)
 
     def _angles(self, force: Any) -> None:
@@ -172,7 +174,7 @@ class _Reader:
             values.append((stiffness._value, angle._value))
         if atoms:
             kind, table = self._kinds(atoms, values)
-            block = HarmonicAngles(_int(atoms), kind, jnp.asarray(table[:, 0]), table_column(table))
+            block = HarmonicAngles(_int(atoms), kind, *jnp.asarray(table.T))
             self._add("angles", block)
 
     def _torsions(self, force: Any) -> None:
@@ -242,15 +244,16 @@ class _Reader:
             rows = [force.getTorsionParameters(t) for t in range(force.getNumTorsions())]
             rows = [row for row in rows if row[0] in number]
             if rows:
-                kind = np.asarray([number[row[0]] for row in rows], np.int32)
+                kind = _int([number[row[0]] for row in rows])
                 atoms = _int([tuple(row[1:]) for row in rows])
                 self._add("maps", CorrectionMaps(atoms, kind, jnp.asarray(np.stack(maps))))
 
     def _nonbonded(self, force: Any) -> None:
         method = force.getNonbondedMethod()
-        if method == force.LJPME:
+        if method in (force.LJPME, force.Ewald):
             raise ArgumentError(
-                "the NonbondedForce has dispersion by particle mesh (LJPME)", "use PME"
+                f"the NonbondedForce has the method {('LJPME', 'Ewald')[method == force.Ewald]}",
+                "NoCutoff, CutoffNonPeriodic, CutoffPeriodic and PME can be taken over",
             )
         for count, what in (
             (force.getNumParticleParameterOffsets(), "particle parameter offsets"),
@@ -262,7 +265,7 @@ class _Reader:
         atoms = [(q._value, sigma._value, depth._value) for q, sigma, depth in rows]
         ranks = self.topology.ranks
         keys = [(int(rank), value) for rank, value in zip(ranks, atoms, strict=True)]
-        kind, table = kinds_of(keys, atoms)
+        kind, table = _table(keys, atoms)
         exceptions = _Exceptions(force, table, kind, self.topology)
         cutoff = None if method == force.NoCutoff else force.getCutoffDistance()._value
         switch = force.getSwitchingDistance()._value if force.getUseSwitchingFunction() else None
@@ -273,10 +276,11 @@ class _Reader:
         lennard = LennardJones(rule, kind, sigma, depth, tail=tail and periodic)
         self._add("lennard-jones", lennard)
         charge = jnp.asarray(table[:, 0])
-        total = round(float(np.sum(table[kind, 0])), 9)
+        total = round(float(np.sum(table[np.asarray(kind), 0])), 9)
         rule = exceptions.rule(exceptions.charge, cutoff, None)
-        if method in (force.Ewald, force.PME):
-            self._add("ewald", _ewald(force, rule, kind, charge, total))
+        if method == force.PME:
+            alpha, grid = _mesh(self.system, force)
+            self._add("ewald", Ewald(rule, kind, charge, alpha=alpha, total=total, grid=grid))
         else:
             medium = None if cutoff is None else force.getReactionFieldDielectric()
             coulomb = Coulomb(rule, kind, charge, total=total, permittivity=medium)
@@ -286,13 +290,14 @@ class _Reader:
 class _Exceptions:
     """Exceptions of a NonbondedForce as fractions of what the two atoms would have."""
 
-    def __init__(self, force: Any, table: np.ndarray, kind: np.ndarray, topology: Topology):
+    def __init__(self, force: Any, table: np.ndarray, kind: Array, topology: Topology):
+        atoms = table[np.asarray(kind)]
         self.pairs: list[tuple[int, int]] = []
         self.charge: list[float] = []
         self.depth: list[float] = []
         for e in range(force.getNumExceptions()):
             i, j, product, sigma, depth = force.getExceptionParameters(e)
-            (qi, si, ei), (qj, sj, ej) = table[kind[i]], table[kind[j]]
+            (qi, si, ei), (qj, sj, ej) = atoms[i], atoms[j]
             size_off = depth._value != 0.0 and abs(sigma._value - 0.5 * (si + sj)) > 1e-9
             full = float(np.sqrt(ei * ej))
             if size_off or (full == 0.0 and depth._value != 0.0):
@@ -312,51 +317,28 @@ class _Exceptions:
 
     def rule(self, scales: list[float], cutoff: float | None, switch: float | None) -> PairRule:
         """Excluded where the fraction is zero, special elsewhere."""
-        pairs, scale = _int(self.pairs).reshape(-1, 2), np.asarray(scales)
+        pairs, scale = np.asarray(self.pairs, np.int32).reshape(-1, 2), np.asarray(scales)
         special = scale != 0.0
         return PairRule(
             pairs[~special], pairs[special], scale[special], cutoff=cutoff, switch=switch
         )
 
 
-def _ewald(force: Any, rule: PairRule, kind: np.ndarray, charge: Any, total: float) -> Ewald:
-    """OpenMM's own choice of α and mesh where they are not given."""
-    edges = None
-    alpha, *grid = force.getPMEParameters()
-    alpha = getattr(alpha, "_value", alpha)
-    if force.getNonbondedMethod() == force.Ewald or alpha == 0.0:
-        edges = "unset"
-    if edges:
-        raise ArgumentError(
-            "the NonbondedForce leaves α and the mesh of its Ewald sum open",
-            "use PME and set them: force.setPMEParameters(alpha, nx, ny, nz), with "
-            "getPMEParametersInContext(context) for OpenMM's own choice",
-        )
-    nx, ny, nz = (int(n) for n in grid)
-    return Ewald(rule, kind, charge, alpha=float(alpha), total=total, grid=(nx, ny, nz))
+def _mesh(system: Any, force: Any) -> tuple[float, tuple[int, int, int]]:
+    """α and the mesh that OpenMM's Reference platform takes."""
+    import openmm
+
+    platform = openmm.Platform.getPlatformByName("Reference")
+    context = openmm.Context(system, openmm.VerletIntegrator(0.001), platform)
+    alpha, nx, ny, nz = force.getPMEParametersInContext(context)
+    return float(alpha), (int(nx), int(ny), int(nz))
 
 
-def kinds_of(keys: Iterable[Any], values: list[tuple[float, ...]]) -> tuple[np.ndarray, np.ndarray]:
-    """Number equal keys alike, in order of appearance; values of each.
-
-    Returns:
-        Kind of each key, and the value of the first key of each kind.
-    """
-    number: dict[Any, int] = {}
-    first: list[tuple[float, ...]] = []
-    kinds = []
-    for key, value in zip(keys, values, strict=True):
-        if key not in number:
-            number[key] = len(first)
-            first.append(value)
-        kinds.append(number[key])
-    return np.asarray(kinds, np.int32), np.asarray(first, float)
+def _table(keys: Any, values: list[tuple[float, ...]]) -> tuple[Array, np.ndarray]:
+    """Number equal keys alike; the values of each number."""
+    kind, first = numbered(keys)
+    return jnp.asarray(kind), np.asarray([values[place] for place in first], float)
 
 
-def table_column(table: np.ndarray) -> Any:
-    """The second column, as parameters."""
-    return jnp.asarray(table[:, 1])
-
-
-def _int(rows: list[Any]) -> np.ndarray:
-    return np.asarray(rows, np.int32)
+def _int(rows: Any) -> Array:
+    return jnp.asarray(np.asarray(rows, np.int32))

@@ -1,0 +1,161 @@
+"""Molecular mechanics beside OpenMM's Reference platform, RDKit's MMFF94, and closed forms."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import openmm
+import pytest
+
+from openmm import app, unit
+
+from thalweg.forcefields import Ewald, Geometry, PairRule, with_neighbours
+from thalweg.io import forcefield_from_openmm
+
+_HEAVY = (
+    ("ACE", 1, "CH3"),
+    ("ACE", 1, "C"),
+    ("ACE", 1, "O"),
+    ("ALA", 2, "N"),
+    ("ALA", 2, "CA"),
+    ("ALA", 2, "CB"),
+    ("ALA", 2, "C"),
+    ("ALA", 2, "O"),
+    ("NME", 3, "N"),
+    ("NME", 3, "C"),
+)
+
+
+@pytest.fixture(scope="module")
+def dipeptide():
+    """Alanine dipeptide with Amber14: OpenMM's system, topology and positions in nm."""
+    from rdkit import Chem
+    from rdkit.Chem import AllChem
+
+    molecule = Chem.AddHs(Chem.MolFromSmiles("CC(=O)N[C@@H](C)C(=O)NC"))
+    AllChem.EmbedMolecule(molecule, randomSeed=7)
+    heavy = molecule.GetConformer().GetPositions()[: len(_HEAVY)] / 10.0
+    topology, residues = app.Topology(), {}
+    chain, atoms = topology.addChain(), []
+    for number, (residue, place, name) in enumerate(_HEAVY):
+        if place not in residues:
+            residues[place] = topology.addResidue(residue, chain)
+        symbol = molecule.GetAtomWithIdx(number).GetSymbol()
+        element = app.Element.getBySymbol(symbol)
+        atoms.append(topology.addAtom(name, element, residues[place]))
+    for bond in molecule.GetBonds():
+        i, j = bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()
+        if max(i, j) < len(_HEAVY):
+            topology.addBond(atoms[i], atoms[j])
+    modeller = app.Modeller(topology, [openmm.Vec3(*x) for x in heavy] * unit.nanometer)
+    forcefield = app.ForceField("amber14-all.xml")
+    modeller.addHydrogens(forcefield, platform=openmm.Platform.getPlatformByName("Reference"))
+    system = forcefield.createSystem(modeller.topology, nonbondedMethod=app.NoCutoff)
+    return system, modeller.topology, _nanometres(modeller.positions)
+
+
+@pytest.fixture(scope="module")
+def water():
+    """A function from a method of OpenMM to its system of TIP3P water, and the box."""
+    forcefield = app.ForceField("amber14/tip3p.xml")
+    modeller = app.Modeller(app.Topology(), [] * unit.nanometer)
+    modeller.addSolvent(forcefield, boxSize=openmm.Vec3(1.9, 1.95, 2.0) * unit.nanometer)
+
+    def make(method):
+        return forcefield.createSystem(
+            modeller.topology,
+            nonbondedMethod=method,
+            nonbondedCutoff=0.9 * unit.nanometer,
+            constraints=None,
+            rigidWater=False,
+        )
+
+    x = _nanometres(modeller.positions)
+    # Off the rest lengths, so that the bonded terms are there too; molecules stay whole.
+    noise = np.asarray(jax.random.normal(jax.random.key(3), x.shape))
+    return make, modeller.topology, x + 0.003 * noise
+
+
+def test_dipeptide_term_by_term(dipeptide):
+    """Amber14 in vacuum, every term to 1e-10 relative."""
+    system, topology, x = dipeptide
+    ours = forcefield_from_openmm(system, topology)
+    energies, gradient = _measured(ours, x)
+    theirs, forces = _reference(system, x)
+    grouped = {
+        "HarmonicBondForce": ["bonds"],
+        "HarmonicAngleForce": ["angles"],
+        "PeriodicTorsionForce": ["torsions", "impropers"],
+        "NonbondedForce": ["lennard-jones", "coulomb"],
+    }
+    assert {name for names in grouped.values() for name in names} == set(energies)
+    for force, names in grouped.items():
+        assert sum(energies[name] for name in names) == pytest.approx(theirs[force], rel=1e-10)
+    assert gradient == pytest.approx(-forces, abs=1e-9 * np.abs(forces).max())
+
+
+@pytest.mark.parametrize("method", ["CutoffPeriodic", "PME"])
+def test_water_box(water, method):
+    """TIP3P water with a reaction field and with PME: energy and forces to 1e-9 relative."""
+    make, topology, x = water
+    system = make(getattr(app, method))
+    ours = with_neighbours(forcefield_from_openmm(system, topology), x, skin=0.04)
+    energies, gradient = _measured(ours, x)
+    theirs, forces = _reference(system, x)
+    charges = "ewald" if method == "PME" else "coulomb"
+    nonbonded = energies["lennard-jones"] + energies[charges]
+    assert nonbonded == pytest.approx(theirs["NonbondedForce"], rel=1e-9)
+    assert energies["bonds"] == pytest.approx(theirs["HarmonicBondForce"], rel=1e-10)
+    assert gradient == pytest.approx(-forces, abs=1e-9 * np.abs(forces).max())
+
+
+def test_madelung():
+    """Rock salt: 1.7475645946331821906 (OEIS A085469), by plain sum and by mesh."""
+    half = np.stack(np.meshgrid([0, 1], [0, 1], [0, 1], indexing="ij"), -1).reshape(-1, 3)
+    sign = half.sum(axis=1) % 2
+    box = jnp.asarray(2.0 * np.eye(3))
+    geometry = Geometry(jnp.asarray(half, float), box)
+    charge = jnp.asarray([1.0, -1.0])
+
+    def madelung(alpha, **how):
+        rule = PairRule(np.zeros((0, 2), int), cutoff=1.0)
+        block = Ewald(rule, jnp.asarray(sign), charge, alpha=alpha, **how)
+        return -2.0 * float(eqx.filter_jit(block)(geometry)) / (8 * 138.93545764438198)
+
+    # Real space with the nearest images only: α so large that nothing else is left.
+    assert madelung(9.0, waves=(34, 34, 34)) == pytest.approx(1.7475645946331822, abs=1e-10)
+
+
+def _nanometres(positions):
+    return np.asarray(positions.value_in_unit(unit.nanometer), float)
+
+
+def _measured(forcefield, x):
+    """Energies by block, and the gradient of their sum."""
+
+    @eqx.filter_jit
+    def both(ff, flat):
+        (_, energies), gradient = jax.value_and_grad(
+            lambda y: (lambda e: (sum(e.values()), e))(ff.energies(y)), has_aux=True
+        )(flat)
+        return energies, gradient.reshape(-1, 3)
+
+    energies, gradient = both(forcefield, jnp.asarray(x).reshape(-1))
+    return {name: float(value) for name, value in energies.items()}, np.asarray(gradient)
+
+
+def _reference(system, x):
+    """OpenMM's energies by force, and forces."""
+    for group, force in enumerate(system.getForces()):
+        force.setForceGroup(group)
+    platform = openmm.Platform.getPlatformByName("Reference")
+    context = openmm.Context(system, openmm.VerletIntegrator(0.001), platform)
+    context.setPositions(x)
+    energies = {
+        force.getName(): context.getState(getEnergy=True, groups={group})
+        .getPotentialEnergy()
+        ._value
+        for group, force in enumerate(system.getForces())
+    }
+    forces = context.getState(getForces=True).getForces(asNumpy=True)._value
+    return energies, np.asarray(forces)
