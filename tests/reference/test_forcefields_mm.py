@@ -6,11 +6,17 @@ import jax.numpy as jnp
 import numpy as np
 import openmm
 import pytest
-
 from openmm import app, unit
 
-from thalweg.forcefields import Ewald, Geometry, PairRule, with_neighbours
-from thalweg.io import forcefield_from_openmm
+from thalweg.forcefields import Ewald, ForceField, Geometry, PairRule, with_neighbours
+from thalweg.forcefields._check import interchangeable
+from thalweg.io import (
+    forcefield_from_mmff,
+    forcefield_from_openmm,
+    generic_forcefield,
+    topology_from_smiles,
+)
+from thalweg.io._molecules import molecule_of
 
 _HEAVY = (
     ("ACE", 1, "CH3"),
@@ -159,3 +165,80 @@ def _reference(system, x):
     }
     forces = context.getState(getForces=True).getForces(asNumpy=True)._value
     return energies, np.asarray(forces)
+
+
+@pytest.fixture(scope="module")
+def alkyne():
+    """N-hydroxymethyl but-2-ynamide: a linear centre, an amide, groups of equal atoms."""
+    return topology_from_smiles("CC#CC(=O)NCO", seed=3)
+
+
+def test_mmff_term_by_term(alkyne):
+    """MMFF94 beside RDKit's own energies, term by term; Coulomb's constant is another there."""
+    from rdkit.Chem import rdForceFieldHelpers
+
+    topology, x = alkyne
+    ours = forcefield_from_mmff(topology, x)
+    energies, _ = _measured(ours, x)
+    molecule = molecule_of(topology, x)
+    switches = ("Bond", "Angle", "StretchBend", "Oop", "Torsion", "Vdw", "Ele")
+
+    def theirs(*chosen):
+        known = rdForceFieldHelpers.MMFFGetMoleculeProperties(molecule)
+        for name in switches:
+            getattr(known, f"SetMMFF{name}Term")(name in chosen)
+        field = rdForceFieldHelpers.MMFFGetMoleculeForceField(
+            molecule, known, nonBondedThresh=1000.0, ignoreInterfragInteractions=False
+        )
+        return 4.184 * field.CalcEnergy()
+
+    valence = energies["valence"] + energies["linear angles"]
+    assert valence == pytest.approx(theirs("Bond", "Angle", "StretchBend"), rel=1e-6)
+    assert energies["planes"] == pytest.approx(theirs("Oop"), rel=1e-6)
+    assert energies["torsions"] == pytest.approx(theirs("Torsion"), rel=1e-6)
+    assert energies["buffered 14-7"] == pytest.approx(theirs("Vdw"), rel=1e-6)
+    other = 332.0716 * 0.4184 / 138.93545764438198
+    assert energies["coulomb"] * other == pytest.approx(theirs("Ele"), rel=1e-6)
+
+
+def test_class_two_keeps_permutations(alkyne):
+    """Exchanging the equivalent atoms of a methyl and of a CH2 group, every coupling on."""
+    topology, x = alkyne
+    forcefield = generic_forcefield(topology, x, "II")
+    couplings = forcefield.blocks["valence"]
+    names = [f for f in couplings.quantities if "_" in f]
+    loud = eqx.tree_at(
+        lambda block: [getattr(block, name) for name in names],
+        couplings,
+        [
+            couplings.quantities[name].spread
+            * jnp.asarray(np.cos(np.arange(getattr(couplings, name).size) + 1.0)).reshape(
+                getattr(couplings, name).shape
+            )
+            for name in names
+        ],
+    )
+    forcefield = ForceField(topology, forcefield.blocks | {"valence": loud})
+    shaken = x + 0.01 * np.sin(1.7 * np.arange(x.size)).reshape(x.shape)
+    species = np.asarray(interchangeable(forcefield, shaken.reshape(-1)))
+    assert sorted(np.unique(species, return_counts=True)[1])[-2:] == [2, 3]
+    gradient = np.asarray(eqx.filter_jit(forcefield.forces)(jnp.asarray(x).reshape(-1)))
+    assert np.all(np.isfinite(gradient))
+
+
+def test_linear_alkyne_has_forces():
+    """Propyne, its carbon atoms exactly in a line: no NaN, with class I, class II and MMFF94."""
+    topology, x = topology_from_smiles("CC#C", seed=1)
+    axis = x[2] - x[0]
+    axis = axis / np.linalg.norm(axis)
+    for atom in (0, 1, 2, 6):
+        x[atom] = x[0] + axis * ((x[atom] - x[0]) @ axis)
+    fields = [forcefield_from_mmff(topology, x)]
+    fields += [generic_forcefield(topology, x, class_) for class_ in ("I", "II")]
+
+    @eqx.filter_jit
+    def gradients(flat):
+        return [jax.grad(field)(flat) for field in fields]
+
+    for gradient in gradients(jnp.asarray(x).reshape(-1)):
+        assert np.all(np.isfinite(np.asarray(gradient)))

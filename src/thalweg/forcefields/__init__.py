@@ -15,7 +15,8 @@ dalton.
 - Repulsion and dispersion, over the pairs of a `PairRule`: `LennardJones`, `LennardJones96`,
   `Buckingham`, `Buffered147`, `DoubleExponential`, `TangToennies`, `NuclearCore`.
 - Charges: `Coulomb`, `Ewald`, `ChargeEquilibration`, `InducedDipoles`.
-- A box of many atoms: `with_neighbours`.
+- A box of many atoms: `with_neighbours`. A structure that cannot be right: `check_structure`.
+- The landscape of one: `forcefield_system`.
 """
 
 from ._anharmonic import LinearAngles as LinearAngles
@@ -29,16 +30,17 @@ from ._block import Geometry as Geometry
 from ._block import Quantity as Quantity
 from ._bonded import HarmonicAngles as HarmonicAngles
 from ._bonded import HarmonicBonds as HarmonicBonds
+from ._check import check_structure as check_structure
 from ._cmap import CorrectionMaps as CorrectionMaps
 from ._coulomb import Coulomb as Coulomb
 from ._coulomb import NuclearCore as NuclearCore
+from ._cross import ClassTwoTerms as ClassTwoTerms
 from ._dispersion import Buckingham as Buckingham
 from ._dispersion import Buffered147 as Buffered147
 from ._dispersion import DoubleExponential as DoubleExponential
 from ._dispersion import LennardJones as LennardJones
 from ._dispersion import LennardJones96 as LennardJones96
 from ._dispersion import TangToennies as TangToennies
-from ._cross import ClassTwoTerms as ClassTwoTerms
 from ._equilibration import ChargeEquilibration as ChargeEquilibration
 from ._equilibration import InducedDipoles as InducedDipoles
 from ._ewald import Ewald as Ewald
@@ -50,6 +52,8 @@ from ._kinds import term_kinds as term_kinds
 from ._neighbours import neighbour_pairs as neighbour_pairs
 from ._neighbours import with_neighbours as with_neighbours
 from ._rule import PairRule as PairRule
+from ._system import TorsionStart as TorsionStart
+from ._system import forcefield_system as forcefield_system
 from ._topology import Topology as Topology
 from ._torsions import HarmonicImpropers as HarmonicImpropers
 from ._torsions import OutOfPlane as OutOfPlane

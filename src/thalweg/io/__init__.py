@@ -10,6 +10,7 @@
   files through OpenMM.
 - `topology_from_smiles`, `topology_from_xyz`, `topology_from_ase`: molecules, by RDKit.
 - `forcefield_from_mmff`, `generic_forcefield`: a force field for any organic molecule.
+- `system_from_structure`: a file of atoms and the name of a force field as a system.
 """
 
 from ._ase import system_from_ase as system_from_ase
@@ -30,3 +31,5 @@ from ._pathsample import read_pathsample as read_pathsample
 from ._pathsample import write_pathsample as write_pathsample
 from ._pathway import PATHWAY_SUFFIXES as PATHWAY_SUFFIXES
 from ._pathway import write_pathway as write_pathway
+from ._structures import FORCEFIELDS as FORCEFIELDS
+from ._structures import system_from_structure as system_from_structure
