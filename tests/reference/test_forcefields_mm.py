@@ -8,12 +8,20 @@ import openmm
 import pytest
 from openmm import app, unit
 
-from thalweg.forcefields import Ewald, ForceField, Geometry, PairRule, with_neighbours
+from thalweg.forcefields import (
+    Ewald,
+    ForceField,
+    Geometry,
+    PairRule,
+    Topology,
+    with_neighbours,
+)
 from thalweg.forcefields._check import interchangeable
 from thalweg.io import (
     forcefield_from_mmff,
     forcefield_from_openmm,
     generic_forcefield,
+    to_openmm,
     topology_from_smiles,
 )
 from thalweg.io._molecules import molecule_of
@@ -242,3 +250,54 @@ def test_linear_alkyne_has_forces():
 
     for gradient in gradients(jnp.asarray(x).reshape(-1)):
         assert np.all(np.isfinite(np.asarray(gradient)))
+
+
+def test_round_trip(dipeptide, water):
+    """To OpenMM and there again: the dipeptide, and water with PME, to 1e-6 kJ/mol."""
+    system, topology, x = dipeptide
+    there = to_openmm(forcefield_from_openmm(system, topology))
+    assert _total(there, x) == pytest.approx(_total(system, x), abs=1e-6)
+    make, topology, x = water
+    system = make(app.PME)
+    there = to_openmm(forcefield_from_openmm(system, topology))
+    assert _total(there, x) == pytest.approx(_total(system, x), abs=1e-6)
+
+
+def test_torsion_forms():
+    """Ryckaert-Bellemans, a correction map and phases other than 0 and 180° beside OpenMM's."""
+    system = openmm.System()
+    for _ in range(5):
+        system.addParticle(12.0)
+    ryckaert = openmm.RBTorsionForce()
+    ryckaert.addTorsion(0, 1, 2, 3, 9.28, 12.16, -13.12, -3.06, 26.24, -31.5)
+    periodic = openmm.PeriodicTorsionForce()
+    periodic.addTorsion(0, 1, 2, 3, 2, 0.7, 5.0)
+    periodic.addTorsion(0, 1, 2, 3, 2, 0.1, 3.0)
+    periodic.addTorsion(4, 1, 3, 2, 6, np.pi, 2.0)
+    maps = openmm.CMAPTorsionForce()
+    grid = np.cos(np.arange(24) * 2 * np.pi / 24)[:, None] + np.sin(
+        2 * np.arange(24)[None] * 2 * np.pi / 24
+    )
+    maps.addMap(24, list(grid.T.reshape(-1)))
+    maps.addTorsion(0, 0, 1, 2, 3, 1, 2, 3, 4)
+    for force in (ryckaert, periodic, maps):
+        system.addForce(force)
+    x = np.asarray(
+        [[0, 0, 0], [0.15, 0.01, 0], [0.2, 0.15, 0.02], [0.33, 0.17, 0.11], [0.4, 0.1, 0.25]]
+    )
+    bonds = [(0, 1), (1, 2), (2, 3), (3, 4)]
+    topology = Topology.from_bonds([6] * 5, bonds, masses=[12.0] * 5)
+    ours = forcefield_from_openmm(system, topology)
+    energies, gradient = _measured(ours, x)
+    theirs, forces = _reference(system, x)
+    assert energies["ryckaert"] == pytest.approx(theirs["RBTorsionForce"], rel=1e-10)
+    assert energies["maps"] == pytest.approx(theirs["CMAPTorsionForce"], rel=1e-10)
+    periodic = energies["torsions"] + energies["torsions 2"] + energies["impropers"]
+    assert periodic == pytest.approx(theirs["PeriodicTorsionForce"], rel=1e-10)
+    assert gradient == pytest.approx(-forces, abs=1e-9 * np.abs(forces).max())
+    again = to_openmm(ours)
+    assert _total(again, x) == pytest.approx(_total(system, x), abs=1e-9)
+
+
+def _total(system, x):
+    return sum(_reference(system, x)[0].values())

@@ -7,7 +7,7 @@
 - `write_pathway`: a path as a trajectory (xyz), a table (csv) or arrays (npz).
 - `write_csv`: the tables of a landscape for spreadsheets.
 - `forcefield_from_openmm`, `topology_from_openmm`: force fields from AMBER, CHARMM and GROMACS
-  files through OpenMM.
+  files through OpenMM; `to_openmm` brings them back.
 - `topology_from_smiles`, `topology_from_xyz`, `topology_from_ase`: molecules, by RDKit.
 - `forcefield_from_mmff`, `generic_forcefield`: a force field for any organic molecule.
 - `system_from_structure`: a file of atoms and the name of a force field as a system.
@@ -33,3 +33,4 @@ from ._pathway import PATHWAY_SUFFIXES as PATHWAY_SUFFIXES
 from ._pathway import write_pathway as write_pathway
 from ._structures import FORCEFIELDS as FORCEFIELDS
 from ._structures import system_from_structure as system_from_structure
+from ._to_openmm import to_openmm as to_openmm
