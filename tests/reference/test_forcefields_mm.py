@@ -132,7 +132,7 @@ def test_madelung():
     charge = jnp.asarray([1.0, -1.0])
 
     def madelung(alpha, **how):
-        rule = PairRule(np.zeros((0, 2), int), cutoff=1.0)
+        rule = PairRule.but(np.zeros((0, 2), int), cutoff=1.0)
         block = Ewald(rule, jnp.asarray(sign), charge, alpha=alpha, **how)
         return -2.0 * float(eqx.filter_jit(block)(geometry)) / (8 * 138.93545764438198)
 
@@ -300,4 +300,7 @@ def test_torsion_forms():
 
 
 def _total(system, x):
-    return sum(_reference(system, x)[0].values())
+    platform = openmm.Platform.getPlatformByName("Reference")
+    context = openmm.Context(system, openmm.VerletIntegrator(0.001), platform)
+    context.setPositions(x)
+    return context.getState(getEnergy=True).getPotentialEnergy()._value

@@ -13,7 +13,7 @@ dalton.
 - Torsions: `PeriodicTorsions`, `RyckaertBellemans`, `HarmonicImpropers`, `OutOfPlane`,
   `CorrectionMaps`.
 - Repulsion and dispersion, over the pairs of a `PairRule`: `LennardJones`, `LennardJones96`,
-  `Buckingham`, `Buffered147`, `DoubleExponential`, `TangToennies`, `NuclearCore`.
+  `Buckingham`, `Buffered147`, `DoubleExponential`, `TangToennies`.
 - Charges: `Coulomb`, `Ewald`, `ChargeEquilibration`, `InducedDipoles`.
 - A box of many atoms: `with_neighbours`. A structure that cannot be right: `check_structure`.
 - The landscape of one: `forcefield_system`.
@@ -33,7 +33,6 @@ from ._bonded import HarmonicBonds as HarmonicBonds
 from ._check import check_structure as check_structure
 from ._cmap import CorrectionMaps as CorrectionMaps
 from ._coulomb import Coulomb as Coulomb
-from ._coulomb import NuclearCore as NuclearCore
 from ._cross import ClassTwoTerms as ClassTwoTerms
 from ._dispersion import Buckingham as Buckingham
 from ._dispersion import Buffered147 as Buffered147

@@ -27,6 +27,7 @@ class MorseBonds(AbstractBlock):
         "width": Quantity("1/nm", 0.2, positive=True),
         "length": Quantity("nm", 0.05, positive=True),
     }
+    layout: ClassVar[Mapping[str, str]] = {"atoms": "atoms", "kind": "rows"}
 
     atoms: Int[Array, "b 2"]
     kind: Int[Array, " b"]
@@ -59,6 +60,7 @@ class QuarticBonds(AbstractBlock):
         "cubic": Quantity("kJ/(mol nm³)", 1e6),
         "quartic": Quantity("kJ/(mol nm⁴)", 0.5, positive=True),
     }
+    layout: ClassVar[Mapping[str, str]] = {"atoms": "atoms", "kind": "rows"}
 
     atoms: Int[Array, "b 2"]
     kind: Int[Array, " b"]
@@ -94,6 +96,7 @@ class QuarticAngles(AbstractBlock):
         "cubic": Quantity("kJ/(mol rad³)", 100.0),
         "quartic": Quantity("kJ/(mol rad⁴)", 100.0),
     }
+    layout: ClassVar[Mapping[str, str]] = {"atoms": "atoms", "kind": "rows"}
 
     atoms: Int[Array, "a 3"]
     kind: Int[Array, " a"]
@@ -123,6 +126,7 @@ class LinearAngles(AbstractBlock):
     quantities: ClassVar[Mapping[str, Quantity]] = {
         "stiffness": Quantity("kJ/mol", 0.3, positive=True)
     }
+    layout: ClassVar[Mapping[str, str]] = {"atoms": "atoms", "kind": "rows"}
 
     atoms: Int[Array, "a 3"]
     kind: Int[Array, " a"]
@@ -151,6 +155,7 @@ class UreyBradley(AbstractBlock):
         "stiffness": Quantity("kJ/(mol nm²)", 0.3, positive=True),
         "length": Quantity("nm", 0.05, positive=True),
     }
+    layout: ClassVar[Mapping[str, str]] = {"atoms": "atoms", "kind": "rows"}
 
     atoms: Int[Array, "a 2"]
     kind: Int[Array, " a"]

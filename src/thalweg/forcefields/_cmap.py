@@ -29,6 +29,7 @@ class CorrectionMaps(AbstractBlock):
     """
 
     quantities: ClassVar[Mapping[str, Quantity]] = {"values": Quantity("kJ/mol", 4.0)}
+    layout: ClassVar[Mapping[str, str]] = {"atoms": "atoms", "kind": "rows"}
 
     atoms: Int[Array, "t 8"]
     kind: Int[Array, " t"]
@@ -42,17 +43,14 @@ class CorrectionMaps(AbstractBlock):
         )
         size = self.values.shape[1]
         slope = jnp.asarray(_spline_slopes(size), self.values.dtype)
-        value = self.values
-        across = jnp.einsum("ab,mbc->mac", slope, value)
-        along = jnp.einsum("mac,bc->mab", value, slope)
-        both = jnp.einsum("ab,mbc->mac", slope, along)
-        energy = jnp.zeros((), self.values.dtype)
-        for di, (vi, si) in enumerate(_hermite(first[1])):
-            for dj, (vj, sj) in enumerate(_hermite(second[1])):
-                at = (self.kind, (first[0] + di) % size, (second[0] + dj) % size)
-                corner = vi * vj * value[at] + si * vj * across[at]
-                energy = energy + jnp.sum(corner + vi * sj * along[at] + si * sj * both[at])
-        return energy
+        along = jnp.einsum("mac,bc->mab", self.values, slope)
+        known = jnp.stack([self.values, along], axis=-1)
+        known = jnp.stack([known, jnp.einsum("ab,mbck->mack", slope, known)], axis=-2)
+        ends = jnp.arange(2)
+        rows = ((first[0][:, None] + ends) % size)[:, :, None]
+        columns = ((second[0][:, None] + ends) % size)[:, None, :]
+        corners = known[self.kind[:, None, None], rows, columns]
+        return jnp.einsum("tabij,tai,tbj->", corners, _hermite(first[1]), _hermite(second[1]))
 
     def _place(
         self, cosine: Float[Array, " t"], sine: Float[Array, " t"]
@@ -65,13 +63,11 @@ class CorrectionMaps(AbstractBlock):
         return cell.astype(int), place - jax.lax.stop_gradient(cell)
 
 
-def _hermite(
-    t: Float[Array, " t"],
-) -> tuple[tuple[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]:
+def _hermite(t: Float[Array, " t"]) -> Float[Array, "t 2 2"]:
     """Weights of value and slope at the two ends of a cell."""
-    near = (1.0 + 2.0 * t) * (1.0 - t) ** 2, t * (1.0 - t) ** 2
-    far = t**2 * (3.0 - 2.0 * t), t**2 * (t - 1.0)
-    return near, far
+    near = jnp.stack([(1.0 + 2.0 * t) * (1.0 - t) ** 2, t * (1.0 - t) ** 2], axis=-1)
+    far = jnp.stack([t**2 * (3.0 - 2.0 * t), t**2 * (t - 1.0)], axis=-1)
+    return jnp.stack([near, far], axis=-2)
 
 
 def _spline_slopes(size: int) -> Float[np.ndarray, "size size"]:

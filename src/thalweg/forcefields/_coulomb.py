@@ -1,4 +1,4 @@
-"""Charges: Coulomb's law, plain or with a reaction field, and the short-range core of nuclei."""
+"""Charges: Coulomb's law, plain or with a reaction field."""
 
 from collections.abc import Mapping
 from typing import ClassVar
@@ -33,6 +33,7 @@ class Coulomb(AbstractBlock):
     """
 
     quantities: ClassVar[Mapping[str, Quantity]] = {"charge": CHARGE}
+    layout: ClassVar[Mapping[str, str]] = {"kind": "rows", "total": "sum"}
 
     rule: PairRule
     kind: Int[Array, " n"]
@@ -68,41 +69,6 @@ class Coulomb(AbstractBlock):
             return COULOMB * q[i] * q[j] * (1.0 / r + k * r**2 - c)
 
         return self.rule.total(geometry, screened, plain)
-
-
-class NuclearCore(AbstractBlock):
-    """Ziegler, Biersack and Littmark's universal screened repulsion of nuclei.
-
-    `Σ Z Z' e²/(4πε₀ r) φ(r/a)`, `a = 0.46850 Å /(Z^0.23 + Z'^0.23)`; without parameters. A rule
-    with `switch` and `cutoff` below the shortest bonds keeps it out of the way of all else.
-
-    Source: J. F. Ziegler, J. P. Biersack, U. Littmark, The Stopping and Range of Ions in Matter
-    (Pergamon, 1985).
-
-    Attributes:
-        rule: The pairs.
-        numbers: Atomic numbers, `(n,)`.
-    """
-
-    rule: PairRule
-    numbers: Int[Array, " n"]
-
-    def __call__(self, geometry: Geometry) -> Scalar:
-        """Energy in kJ/mol."""
-        z = jnp.asarray(self.numbers, geometry.positions.dtype)
-        power = z**0.23
-
-        def pair(r: jax.Array, i: jax.Array, j: jax.Array) -> jax.Array:
-            x = r * (power[i] + power[j]) / _ZBL_LENGTH
-            screen = sum((a * jnp.exp(-b * x) for a, b in _ZBL), jnp.zeros((), x.dtype))
-            return COULOMB * z[i] * z[j] * screen / r
-
-        return self.rule.total(geometry, pair)
-
-
-_ZBL = ((0.18175, 3.19980), (0.50986, 0.94229), (0.28022, 0.40290), (0.02817, 0.20162))
-_ZBL_LENGTH = 0.8854 * 0.0529177210903
-"""0.8854 Bohr radii, in nm."""
 
 
 def neutralised(

@@ -69,6 +69,13 @@ class ClassTwoTerms(AbstractBlock):
         "angle_angle_torsion": Quantity("kJ/(mol rad²)", 40.0),
         "bond_bond_13": Quantity("kJ/(mol nm²)", 1e4),
     }
+    layout: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(("bonds", "angles", "torsions"), "atoms"),
+        **dict.fromkeys(("bond_kind", "angle_kind", "sides", "twin_kind"), "rows"),
+        **dict.fromkeys(("torsion_kind", "ends"), "rows"),
+        **dict.fromkeys(("angle_bonds", "torsion_bonds"), "bonds"),
+        **dict.fromkeys(("twins", "torsion_angles"), "angles"),
+    }
 
     bonds: Int[Array, "b 2"]
     bond_kind: Int[Array, " b"]

@@ -65,6 +65,7 @@ class LennardJones(AbstractBlock):
     """
 
     quantities: ClassVar[Mapping[str, Quantity]] = {"sigma": _SIZE, "epsilon": _DEPTH}
+    layout: ClassVar[Mapping[str, str]] = {"kind": "rows"}
 
     rule: PairRule
     kind: Int[Array, " n"]
@@ -134,6 +135,7 @@ class LennardJones96(AbstractBlock):
     """
 
     quantities: ClassVar[Mapping[str, Quantity]] = {"minimum": _SIZE, "epsilon": _DEPTH}
+    layout: ClassVar[Mapping[str, str]] = {"kind": "rows"}
 
     rule: PairRule
     kind: Int[Array, " n"]
@@ -177,6 +179,7 @@ class Buckingham(AbstractBlock):
         "epsilon": _DEPTH,
         "steepness": Quantity("1", 0.1, positive=True),
     }
+    layout: ClassVar[Mapping[str, str]] = {"kind": "rows"}
 
     rule: PairRule
     kind: Int[Array, " n"]
@@ -213,6 +216,7 @@ class Buffered147(AbstractBlock):
     """
 
     quantities: ClassVar[Mapping[str, Quantity]] = {"minimum": _SIZE, "epsilon": _DEPTH}
+    layout: ClassVar[Mapping[str, str]] = {"kind": "rows"}
 
     rule: PairRule
     kind: Int[Array, " n"]
@@ -257,6 +261,7 @@ class DoubleExponential(AbstractBlock):
         "repulsion": Quantity("1", 0.1, positive=True),
         "attraction": Quantity("1", 0.1, positive=True),
     }
+    layout: ClassVar[Mapping[str, str]] = {"kind": "rows"}
 
     rule: PairRule
     kind: Int[Array, " n"]
@@ -301,6 +306,7 @@ class TangToennies(AbstractBlock):
         "c8": Quantity("kJ nm⁸/mol", 0.5, positive=True),
         "c10": Quantity("kJ nm¹⁰/mol", 0.7, positive=True),
     }
+    layout: ClassVar[Mapping[str, str]] = {"kind": "rows"}
 
     rule: PairRule
     kind: Int[Array, " n"]

@@ -42,6 +42,7 @@ class ChargeEquilibration(AbstractBlock):
         "hardness": Quantity("kJ/(mol e²)", 0.3, positive=True),
         "width": Quantity("nm", 0.2, positive=True),
     }
+    layout: ClassVar[Mapping[str, str]] = {"kind": "rows", "total": "sum"}
 
     kind: Int[Array, " n"]
     electronegativity: Float[Array, " kinds"]
@@ -94,6 +95,7 @@ class InducedDipoles(AbstractBlock):
         "charge": CHARGE,
         "damping": Quantity("1", 0.2, positive=True),
     }
+    layout: ClassVar[Mapping[str, str]] = {"kind": "rows", "excluded": "atoms", "total": "sum"}
 
     kind: Int[Array, " n"]
     polarisability: Float[Array, " kinds"]

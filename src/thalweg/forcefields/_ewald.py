@@ -42,6 +42,7 @@ class Ewald(AbstractBlock):
     """
 
     quantities: ClassVar[Mapping[str, Quantity]] = {"charge": CHARGE}
+    layout: ClassVar[Mapping[str, str]] = {"kind": "rows", "total": "sum"}
 
     rule: PairRule
     kind: Int[Array, " n"]
@@ -59,7 +60,7 @@ class Ewald(AbstractBlock):
         if self.rule.cutoff is None or self.rule.switch is not None:
             raise ArgumentError(
                 "Ewald's sum in real space ends at a cutoff, without a switch",
-                "PairRule(..., cutoff=0.9)",
+                "PairRule.of(topology, cutoff=0.9)",
             )
         if self.grid is not None and min(self.grid) < _ORDER:
             raise ArgumentError(f"grid={self.grid} has fewer than {_ORDER} points along an edge")

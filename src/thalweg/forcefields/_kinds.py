@@ -8,6 +8,7 @@ is, to the last digit but rounding.
 """
 
 from collections.abc import Hashable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -45,16 +46,14 @@ def side_kinds(
     return numbered(side for word in words for side in (word, word[::-1]))[0].reshape(-1, 2)
 
 
-def class_means(
-    kinds: Int[np.ndarray, " terms"], values: Sequence[float] | np.ndarray
-) -> np.ndarray:
+def class_means(kinds: Int[np.ndarray, " terms"], values: Sequence[Any] | np.ndarray) -> np.ndarray:
     """Mean of the values of each kind."""
-    values = np.asarray(values, float)
+    rows = np.asarray(values, float)
     count = int(kinds.max()) + 1 if len(kinds) else 0
-    sums = np.zeros((count, *values.shape[1:]))
-    np.add.at(sums, kinds, values)
+    sums = np.zeros((count, *rows.shape[1:]))
+    np.add.at(sums, kinds, rows)
     sizes = np.bincount(kinds, minlength=count).astype(float)
-    return sums / sizes.reshape(-1, *[1] * (values.ndim - 1))
+    return sums / sizes.reshape(-1, *[1] * (rows.ndim - 1))
 
 
 def _words(ranks: np.ndarray, atoms: np.ndarray) -> list[tuple[int, ...]]:

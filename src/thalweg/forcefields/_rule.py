@@ -1,6 +1,7 @@
 """Which pairs of atoms a pair potential is summed over, and how it ends at a cutoff."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import ClassVar
 
 import equinox as eqx
 import jax
@@ -35,6 +36,12 @@ class PairRule(eqx.Module):
         switch: Distance from which the energy is switched off smoothly; `None`: it jumps.
     """
 
+    layout: ClassVar[Mapping[str, str]] = {
+        "excluded": "atoms",
+        "special": "atoms",
+        "special_kind": "rows",
+    }
+
     excluded: Int[Array, "e 2"]
     special: Int[Array, "s 2"]
     special_kind: Int[Array, " s"]
@@ -42,16 +49,26 @@ class PairRule(eqx.Module):
     cutoff: float | None = eqx.field(static=True)
     switch: float | None = eqx.field(static=True)
 
-    def __init__(
-        self,
+    def __check_init__(self):
+        if self.cutoff is not None and not self.cutoff > 0:
+            raise ArgumentError(f"cutoff={self.cutoff!r} is not positive", "give it in nm")
+        if self.switch is not None and (self.cutoff is None or not 0 < self.switch < self.cutoff):
+            raise ArgumentError(
+                f"switch={self.switch!r} does not lie between 0 and cutoff={self.cutoff!r}",
+                "both in nm",
+            )
+
+    @classmethod
+    def but(
+        cls,
         excluded: np.ndarray,
         special: np.ndarray | None = None,
         scale: np.ndarray | float = 1.0,
         *,
         cutoff: float | None = None,
         switch: float | None = None,
-    ):
-        """Sort the pairs.
+    ) -> "PairRule":
+        """All pairs but some.
 
         Args:
             excluded: Pairs without interaction, `(e, 2)`; special ones need not be among them.
@@ -63,23 +80,19 @@ class PairRule(eqx.Module):
         Raises:
             ArgumentError: if the cutoff is not positive or the switch does not lie below it.
         """
-        if cutoff is not None and not cutoff > 0:
-            raise ArgumentError(f"cutoff={cutoff!r} is not positive", "give it in nm")
-        if switch is not None and (cutoff is None or not 0 < switch < cutoff):
-            raise ArgumentError(
-                f"switch={switch!r} does not lie between 0 and cutoff={cutoff!r}", "both in nm"
-            )
         pairs = np.zeros((0, 2), np.int32) if special is None else np.asarray(special, np.int32)
-        scales, kinds = np.unique(
-            np.round(np.broadcast_to(np.asarray(scale, float), len(pairs)), 13), return_inverse=True
-        )
+        pairs = pairs.reshape(-1, 2)
+        each = np.round(np.broadcast_to(np.asarray(scale, float), len(pairs)), 13)
+        scales, kinds = np.unique(each, return_inverse=True)
         both = np.concatenate([np.asarray(excluded, np.int32).reshape(-1, 2), pairs])
-        self.excluded = jnp.asarray(np.unique(np.sort(both, axis=1), axis=0).astype(np.int32))
-        self.special = jnp.asarray(pairs.reshape(-1, 2))
-        self.special_kind = jnp.asarray(kinds.astype(np.int32).reshape(-1))
-        self.scales = tuple(float(s) for s in scales)
-        self.cutoff = None if cutoff is None else float(cutoff)
-        self.switch = None if switch is None else float(switch)
+        return cls(
+            jnp.asarray(np.unique(np.sort(both, axis=1), axis=0).astype(np.int32)),
+            jnp.asarray(pairs),
+            jnp.asarray(kinds.astype(np.int32).reshape(-1)),
+            tuple(float(s) for s in scales),
+            None if cutoff is None else float(cutoff),
+            None if switch is None else float(switch),
+        )
 
     @classmethod
     def of(
@@ -91,7 +104,7 @@ class PairRule(eqx.Module):
         switch: float | None = None,
     ) -> "PairRule":
         """Pairs three bonds apart at the fraction `scale14`, those farther apart in full."""
-        return cls(topology.excluded, topology.pairs14, scale14, cutoff=cutoff, switch=switch)
+        return cls.but(topology.excluded, topology.pairs14, scale14, cutoff=cutoff, switch=switch)
 
     def total(
         self, geometry: Geometry, pair: PairFunction, special: PairFunction | None = None

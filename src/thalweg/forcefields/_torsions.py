@@ -29,6 +29,7 @@ class PeriodicTorsions(AbstractBlock):
     """
 
     quantities: ClassVar[Mapping[str, Quantity]] = {"barrier": Quantity("kJ/mol", 4.0)}
+    layout: ClassVar[Mapping[str, str]] = {"atoms": "atoms", "kind": "rows"}
 
     atoms: Int[Array, "t 4"]
     kind: Int[Array, " t"]
@@ -59,6 +60,7 @@ class RyckaertBellemans(AbstractBlock):
     """
 
     quantities: ClassVar[Mapping[str, Quantity]] = {"coefficients": Quantity("kJ/mol", 4.0)}
+    layout: ClassVar[Mapping[str, str]] = {"atoms": "atoms", "kind": "rows"}
 
     atoms: Int[Array, "t 4"]
     kind: Int[Array, " t"]
@@ -87,6 +89,7 @@ class HarmonicImpropers(AbstractBlock):
         "stiffness": Quantity("kJ/(mol rad²)", 0.3, positive=True),
         "angle": Quantity("rad", 0.1),
     }
+    layout: ClassVar[Mapping[str, str]] = {"atoms": "atoms", "kind": "rows"}
 
     atoms: Int[Array, "t 4"]
     kind: Int[Array, " t"]
@@ -116,6 +119,7 @@ class OutOfPlane(AbstractBlock):
     quantities: ClassVar[Mapping[str, Quantity]] = {
         "stiffness": Quantity("kJ/(mol rad²)", 0.3, positive=True)
     }
+    layout: ClassVar[Mapping[str, str]] = {"atoms": "atoms", "kind": "rows"}
 
     atoms: Int[Array, "t 4"]
     kind: Int[Array, " t"]

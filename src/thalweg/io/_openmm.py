@@ -319,7 +319,7 @@ class _Exceptions:
         """Excluded where the fraction is zero, special elsewhere."""
         pairs, scale = np.asarray(self.pairs, np.int32).reshape(-1, 2), np.asarray(scales)
         special = scale != 0.0
-        return PairRule(
+        return PairRule.but(
             pairs[~special], pairs[special], scale[special], cutoff=cutoff, switch=switch
         )
 

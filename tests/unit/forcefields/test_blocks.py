@@ -26,7 +26,6 @@ from thalweg.forcefields import (
     LennardJones96,
     LinearAngles,
     MorseBonds,
-    NuclearCore,
     OutOfPlane,
     PairRule,
     PeriodicTorsions,
@@ -67,7 +66,6 @@ def _blocks():
     ends = _ints(angles[:, [0, 2]])
     open_rule = PairRule.of(_TOPOLOGY, 0.5)
     ended = PairRule.of(_TOPOLOGY, 0.5, cutoff=0.35, switch=0.2)
-    everything = PairRule(np.zeros((0, 2), int))
     size, depth = _floats(0.3, 0.25), _floats(0.5, 0.0)
     charge = _floats(0.4, -0.6)
     improper = _ints([[0, 1, 2, 4]])
@@ -103,7 +101,6 @@ def _blocks():
         "tang": TangToennies(
             open_rule, _KIND, *_floats([3e5, 2e5], [36, 40], [2e-3, 1e-3], [1e-4, 5e-5], [1e-5] * 2)
         ),
-        "core": NuclearCore(everything, _ints(_TOPOLOGY.numbers)),
         "coulomb": Coulomb(open_rule, _KIND, charge, total=1.0),
         "field": Coulomb(ended, _KIND, charge, permittivity=78.3),
         "equilibration": ChargeEquilibration(
@@ -179,7 +176,7 @@ def test_forces_have_no_resultant(measured):
 @pytest.fixture(scope="module")
 def dimers():
     """Energies of two atoms at distances from 0.02 to 20 nm, for every form over pairs."""
-    rule = PairRule(np.zeros((0, 2), int))
+    rule = PairRule.but(np.zeros((0, 2), int))
     kind, size, depth = _ints([0, 0]), _floats(0.3), _floats(0.5)
     tang = _floats([3e5], [36.0], [2e-3], [1e-4], [1e-5])
     forms = {
@@ -191,7 +188,6 @@ def dimers():
             rule, kind, size, depth, jnp.asarray(16.8), jnp.asarray(4.4)
         ),
         "tang": TangToennies(rule, kind, *tang),
-        "core": NuclearCore(rule, _ints([6, 8])),
         "coulomb": Coulomb(rule, _ints([0, 1]), _floats(1.0, -1.0)),
         "morse": MorseBonds(_ints([[0, 1]]), _ints([0]), _floats(400.0), _floats(20.0), size),
     }
@@ -226,9 +222,6 @@ def test_limits_of_pairs(dimers):
     assert np.isfinite(energy["tang"][2])
     far = 2e-3 / r[3] ** 6 + 1e-4 / r[3] ** 8 + 1e-5 / r[3] ** 10
     assert energy["tang"][3] == pytest.approx(-far, rel=1e-9)
-    # Bare nuclei close by: Z Z' e²/(4πε₀ r).
-    assert energy["core"][2] * r[2] == pytest.approx(48.0 * COULOMB, rel=5e-3)
-    assert energy["core"][3] == pytest.approx(0.0, abs=1e-12)
     assert energy["coulomb"] == pytest.approx(-COULOMB / r, rel=1e-12)
     assert energy["morse"][3] == pytest.approx(400.0, rel=1e-12)
     assert energy["14-7"][2] > 0
