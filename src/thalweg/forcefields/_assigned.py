@@ -19,9 +19,12 @@ from thalweg.core import ArgumentError, Array, Float, Int, PRNGKey, Scalar
 
 from ._block import AbstractBlock, Geometry
 from ._bonded import HarmonicAngles, HarmonicBonds
+from ._coulomb import Coulomb
 from ._learned import Perceptron, elements_of, indicator, species_of
 from ._repulsion import COVALENT_RADII
+from ._rule import PairRule
 from ._topology import Topology
+from ._torsions import PeriodicTorsions
 
 _DEGREES = 5
 _RINGS = (3, 4, 5, 6, 7, 8)
@@ -64,7 +67,8 @@ class AssignedParameters(AbstractBlock):
         bonds: `(b, 2)`.
         angles: `(a, 3)`.
         propers: `(p, 4)`.
-        charge: Total charge, in elementary charges.
+        rule: Pairs that feel Coulomb's law, those three bonds apart at 1/1.2.
+        total: Total charge, in elementary charges.
         embed: From element and features to what is passed.
         rounds: From an atom's and its neighbours' features to a change.
         bond: Head for bonds: stiffness and length.
@@ -79,7 +83,7 @@ class AssignedParameters(AbstractBlock):
         "bonds": "atoms",
         "angles": "atoms",
         "propers": "atoms",
-        "charge": "sum",
+        "total": "sum",
     }
 
     species: Int[Array, " n"]
@@ -88,7 +92,8 @@ class AssignedParameters(AbstractBlock):
     bonds: Int[Array, "b 2"]
     angles: Int[Array, "a 3"]
     propers: Int[Array, "p 4"]
-    charge: Int[Array, ""]
+    rule: PairRule
+    total: int = eqx.field(static=True)
     embed: Perceptron
     rounds: tuple[Perceptron, ...]
     bond: Perceptron
@@ -138,7 +143,8 @@ class AssignedParameters(AbstractBlock):
             jnp.asarray(topology.bonds),
             jnp.asarray(topology.angles),
             jnp.asarray(topology.propers),
-            jnp.asarray(topology.charge, jnp.int32),
+            PairRule.of(topology, 1.0 / 1.2),
+            topology.charge,
             Perceptron.random((len(known) + features.shape[1], w), keys[0], "float64"),
             tuple(Perceptron.random((2 * w, w, w), k, "float64") for k in keys[5:]),
             head(2, 2, keys[1]),
@@ -160,7 +166,8 @@ class AssignedParameters(AbstractBlock):
             bonds=jnp.asarray(topology.bonds),
             angles=jnp.asarray(topology.angles),
             propers=jnp.asarray(topology.propers),
-            charge=jnp.asarray(topology.charge, jnp.int32),
+            rule=PairRule.of(topology, 1.0 / 1.2),
+            total=topology.charge,
         )
 
     def environments(self) -> Float[Array, "n width"]:
@@ -189,18 +196,28 @@ class AssignedParameters(AbstractBlock):
             400.0 * jnp.exp(bend[:, 0]),
             jnp.pi * jax.nn.sigmoid(start + bend[:, 1]),
             pooled(self.twist, h, self.propers),
-            equilibrated(negativity, jnp.exp(hardness), self.charge),
+            equilibrated(negativity, jnp.exp(hardness), self.total),
         )
 
     def blocks(self) -> dict[str, AbstractBlock]:
         """The blocks of molecular mechanics with these parameters, one kind for each term."""
         terms = self.terms()
+        orders = terms.torsion.shape[1]
         return {
             "bonds": HarmonicBonds(
                 self.bonds, jnp.arange(len(self.bonds)), terms.bond_stiffness, terms.bond_length
             ),
             "angles": HarmonicAngles(
                 self.angles, jnp.arange(len(self.angles)), terms.angle_stiffness, terms.angle
+            ),
+            "torsions": PeriodicTorsions(
+                self.propers,
+                jnp.arange(len(self.propers)),
+                terms.torsion,
+                ((0.0,) * orders,) * len(self.propers),
+            ),
+            "charges": Coulomb(
+                self.rule, jnp.arange(len(self.species)), terms.charges, float(self.total)
             ),
         }
 
@@ -222,11 +239,11 @@ def pooled(
 
 
 def equilibrated(
-    negativity: Float[Array, " n"], hardness: Float[Array, " n"], total: Int[Array, ""]
+    negativity: Float[Array, " n"], hardness: Float[Array, " n"], total: int
 ) -> Float[Array, " n"]:
     """Charges that minimise `Σ χ q + ½ η q²` at a fixed sum."""
     soft = 1.0 / hardness
-    missing = total.astype(soft.dtype) + jnp.sum(negativity * soft)
+    missing = total + jnp.sum(negativity * soft)
     return soft * (missing / jnp.sum(soft) - negativity)
 
 

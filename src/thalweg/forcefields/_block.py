@@ -98,3 +98,9 @@ def norm(vectors: Float[jax.Array, "*m 3"]) -> Float[jax.Array, "*m"]:
     square = jnp.sum(vectors**2, axis=-1)
     apart = square > 0
     return jnp.where(apart, jnp.sqrt(jnp.where(apart, square, 1.0)), 0.0)
+
+
+def safe_sqrt(values: Float[jax.Array, "*many"]) -> Float[jax.Array, "*many"]:
+    """Square roots; of 0 and less it is 0, with gradient 0 and not NaN."""
+    positive = values > 0
+    return jnp.where(positive, jnp.sqrt(jnp.where(positive, values, 1.0)), 0.0)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import equinox as eqx
+import numpy as np
 
 from thalweg.core import ArgumentError, RecordFile
 
@@ -70,6 +71,7 @@ def save_forcefield(
         "topology": forcefield.topology,
         "blocks": forcefield.blocks,
         "box": forcefield.box,
+        "pairs": forcefield.pairs,
     }
     return _FILE.write(path, facts, content)
 
@@ -82,9 +84,13 @@ def load_forcefield(path: str | Path) -> StoredForceField:
             of a kind that is not known here.
         StoreVersionError: if a newer version wrote it.
     """
-    found = _FILE.read(path, ("topology", "blocks", "box"))
+    found = _FILE.read(path, ("topology", "blocks", "box", "pairs"))
     forcefield = ForceField(
-        found["topology"], found["blocks"], fixed=tuple(found["fixed"]), box=found["box"]
+        found["topology"],
+        found["blocks"],
+        fixed=tuple(found["fixed"]),
+        box=None if found["box"] is None else np.asarray(found["box"]),
+        pairs=None if found["pairs"] is None else np.asarray(found["pairs"]),
     )
     return StoredForceField(found["name"], forcefield, found["description"], found["certificate"])
 

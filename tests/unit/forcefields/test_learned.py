@@ -141,7 +141,10 @@ def test_assigned_parameters_know_the_graph_and_nothing_else():
     np.testing.assert_allclose(one.charges[6:], one.charges[6], rtol=1e-12)
     assert float(jnp.sum(one.charges)) == pytest.approx(0.0, abs=1e-14)
     assert np.all((np.asarray(one.angle) > 0) & (np.asarray(one.angle) < np.pi))
-    assert set(net.blocks()) >= {"bonds", "angles"}
+    assert set(net.blocks()) == {"bonds", "angles", "torsions", "charges"}
+    x = jax.random.normal(KEY, (9, 3)) * 0.15
+    energies = jax.jit(lambda x: (net(Geometry(x)), net.on(backward)(Geometry(x[::-1]))))(x)
+    assert float(energies[0]) == pytest.approx(float(energies[1]), rel=1e-10)
 
 
 def test_rings_are_seen():
