@@ -5,7 +5,7 @@
 | `lj13` | the catalogue |
 | `package.module:name` | a `System`, or a function without arguments that returns one |
 | `path/to/file.py:name` | the same in a file |
-| `cluster.xyz` | a structure, with `--energy` naming its ASE calculator |
+| `cluster.xyz` | a structure, with `--energy` naming its force field or ASE calculator |
 """
 
 import difflib
@@ -50,8 +50,8 @@ def check_system(text: str, energy: str | None) -> None:
         if energy is None:
             raise CliError(
                 f"{text} holds atoms, and no energy was given",
-                "add --energy emt, --energy lj, or --energy module:function for any other ASE "
-                "calculator",
+                "add --energy mmff (organic molecules), amber14 (PDB files), emt, lj, or "
+                "module:function for any other ASE calculator",
             )
     elif energy is not None:
         raise CliError(
@@ -188,9 +188,11 @@ def _needs_arguments(function: Callable[..., Any]) -> bool:
 
 
 def _from_structure(path: Path, energy: str, processes: int) -> "System":
-    """Atoms from a file with an ASE calculator."""
-    from thalweg.io import system_from_ase
+    """Atoms from a file with a force field or an ASE calculator."""
+    from thalweg.io import FORCEFIELDS, system_from_ase, system_from_structure
 
+    if energy.lower() in FORCEFIELDS:
+        return system_from_structure(path, energy.lower())
     try:
         import ase.io
     except ModuleNotFoundError as error:
@@ -224,7 +226,8 @@ def calculator(energy: str) -> Callable[[], Any]:
         return unit_lennard_jones
     raise CliError(
         f"no energy is called {energy!r}",
-        "use emt, lj, or module:function for a function that makes an ASE calculator",
+        "use mmff, amber14, emt, lj, or module:function for a function that makes an ASE "
+        "calculator",
     )
 
 

@@ -37,7 +37,8 @@ Energy = Annotated[
     typer.Option(
         metavar="NAME",
         show_default=False,
-        help="Energy of an .xyz file: emt, lj, or module:function that makes an ASE calculator.",
+        help="Energy of a file of atoms: mmff (organic molecules), amber14 (PDB files), emt, lj, "
+        "or module:function that makes an ASE calculator.",
     ),
 ]
 

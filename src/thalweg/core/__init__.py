@@ -72,6 +72,7 @@ from ._noisy import AbstractNoisyWeight as AbstractNoisyWeight
 from ._noisy import AbstractOracle as AbstractOracle
 from ._operation import Operation as Operation
 from ._random import as_key as as_key
+from ._record_file import RecordFile as RecordFile
 from ._result import Outcome as Outcome
 from ._result import Solution as Solution
 from ._shapes import Array as Array

@@ -50,12 +50,15 @@ class Geometry(eqx.Module):
 
     def vectors(self, i: Int[Array, " m"], j: Int[Array, " m"]) -> Float[Array, "m 3"]:
         """From atoms `i` to atoms `j`, to the nearest image in a box."""
-        step = self.positions[j] - self.positions[i]
+        return self.nearest(self.positions[j] - self.positions[i])
+
+    def nearest(self, step: Float[Array, "*m 3"]) -> Float[Array, "*m 3"]:
+        """Differences of positions to the nearest image in a box."""
         if self.box is None:
             return step
         for axis in (2, 1, 0):
             edge = self.box[axis]
-            step = step - jnp.round(step[:, axis] / edge[axis])[:, None] * edge
+            step = step - jnp.round(step[..., axis] / edge[axis])[..., None] * edge
         return step
 
     def distances(self, i: Int[Array, " m"], j: Int[Array, " m"]) -> Float[Array, " m"]:
@@ -71,9 +74,15 @@ class AbstractBlock(eqx.Module):
     Attributes:
         quantities: What is known of the parameters that have a physical meaning, by field; a
             network has none.
+        layout: What becomes of a field when a second copy of the atoms is appended: `"atoms"` are
+            indices of atoms, `"rows"` is one row for each atom or term, `"sum"` an amount that
+            adds up; what is not named stays. Empty: the block cannot be copied.
+        constants: Floating-point fields that no fit changes.
     """
 
     quantities: ClassVar[Mapping[str, Quantity]] = {}
+    layout: ClassVar[Mapping[str, str]] = {}
+    constants: ClassVar[tuple[str, ...]] = ()
 
     @abc.abstractmethod
     def __call__(self, geometry: Geometry) -> Scalar:
@@ -84,8 +93,14 @@ class AbstractBlock(eqx.Module):
         return {name: getattr(self, name) for name in self.quantities}
 
 
-def norm(vectors: Float[jax.Array, "m 3"]) -> Float[jax.Array, " m"]:
+def norm(vectors: Float[jax.Array, "*m 3"]) -> Float[jax.Array, "*m"]:
     """Lengths; of a null vector 0, with gradient 0 and not NaN."""
     square = jnp.sum(vectors**2, axis=-1)
     apart = square > 0
     return jnp.where(apart, jnp.sqrt(jnp.where(apart, square, 1.0)), 0.0)
+
+
+def safe_sqrt(values: Float[jax.Array, "*many"]) -> Float[jax.Array, "*many"]:
+    """Square roots; of 0 and less it is 0, with gradient 0 and not NaN."""
+    positive = values > 0
+    return jnp.where(positive, jnp.sqrt(jnp.where(positive, values, 1.0)), 0.0)

@@ -28,6 +28,7 @@ class HarmonicBonds(AbstractBlock):
         "stiffness": Quantity("kJ/(mol nm²)", 0.3, positive=True),
         "length": Quantity("nm", 0.05, positive=True),
     }
+    layout: ClassVar[Mapping[str, str]] = {"atoms": "atoms", "kind": "rows"}
 
     atoms: Int[Array, "b 2"]
     kind: Int[Array, " b"]
@@ -54,6 +55,7 @@ class HarmonicAngles(AbstractBlock):
         "stiffness": Quantity("kJ/(mol rad²)", 0.3, positive=True),
         "angle": Quantity("rad", 0.1),
     }
+    layout: ClassVar[Mapping[str, str]] = {"atoms": "atoms", "kind": "rows"}
 
     atoms: Int[Array, "a 3"]
     kind: Int[Array, " a"]

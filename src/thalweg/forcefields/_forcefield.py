@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from thalweg.core import AbstractEnergy, ArgumentError, Array, Float, Point, Scalar
+from thalweg.core import AbstractEnergy, ArgumentError, Array, Float, Int, Point, Scalar
 
 from ._block import AbstractBlock, Geometry
 from ._topology import Topology
@@ -24,12 +24,15 @@ class ForceField(AbstractEnergy):
         blocks: The terms, by name.
         fixed: Parameters that no fit changes, as `"block"` or `"block.field"`.
         box: Edges of a periodic box, `(3, 3)`, in nm, or `None`.
+        pairs: Neighbours for blocks with a cutoff, `(pairs, 2)`, or `None`: every pair. Made with
+            `neighbour_pairs`; they hold while no atom has moved by more than half their skin.
     """
 
     topology: Topology = eqx.field(static=True)
     blocks: dict[str, AbstractBlock]
     fixed: tuple[str, ...] = eqx.field(static=True)
     box: Float[Array, "3 3"] | None
+    pairs: Int[Array, "pairs 2"] | None
 
     def __init__(
         self,
@@ -38,6 +41,7 @@ class ForceField(AbstractEnergy):
         *,
         fixed: tuple[str, ...] = (),
         box: Float[np.ndarray, "3 3"] | None = None,
+        pairs: Int[np.ndarray, "pairs 2"] | None = None,
     ):
         """Put the parts together.
 
@@ -48,6 +52,7 @@ class ForceField(AbstractEnergy):
         self.blocks = dict(blocks)
         self.fixed = tuple(fixed)
         self.box = None if box is None else jnp.asarray(box, float)
+        self.pairs = None if pairs is None else jnp.asarray(pairs)
         for name in self.fixed:
             block, _, field = name.partition(".")
             if block not in self.blocks or (field and not hasattr(self.blocks[block], field)):
@@ -57,7 +62,7 @@ class ForceField(AbstractEnergy):
 
     def geometry(self, x: Point) -> Geometry:
         """The structure of a flat point, `(3 n,)`."""
-        return Geometry(x.reshape(-1, 3), self.box)
+        return Geometry(x.reshape(-1, 3), self.box, self.pairs)
 
     def __call__(self, x: Point) -> Scalar:
         """Energy of a flat point `(3 n,)`, in kJ/mol."""

@@ -6,6 +6,11 @@
 - `save_network`, `load_network`: a network as one npz file.
 - `write_pathway`: a path as a trajectory (xyz), a table (csv) or arrays (npz).
 - `write_csv`: the tables of a landscape for spreadsheets.
+- `forcefield_from_openmm`, `topology_from_openmm`: force fields from AMBER, CHARMM and GROMACS
+  files through OpenMM; `to_openmm` brings them back.
+- `topology_from_smiles`, `topology_from_xyz`, `topology_from_ase`: molecules, by RDKit.
+- `forcefield_from_mmff`, `generic_forcefield`: a force field for any organic molecule.
+- `system_from_structure`: a file of atoms and the name of a force field as a system.
 """
 
 from ._ase import system_from_ase as system_from_ase
@@ -13,8 +18,19 @@ from ._formats import load_network as load_network
 from ._formats import save_network as save_network
 from ._formats import write_csv as write_csv
 from ._formats import write_xyz as write_xyz
+from ._mmff import forcefield_from_mmff as forcefield_from_mmff
+from ._mmff import generic_forcefield as generic_forcefield
+from ._molecules import topology_from_ase as topology_from_ase
+from ._molecules import topology_from_smiles as topology_from_smiles
+from ._molecules import topology_from_structure as topology_from_structure
+from ._molecules import topology_from_xyz as topology_from_xyz
+from ._openmm import forcefield_from_openmm as forcefield_from_openmm
+from ._openmm import topology_from_openmm as topology_from_openmm
 from ._pathsample import principal_moments as principal_moments
 from ._pathsample import read_pathsample as read_pathsample
 from ._pathsample import write_pathsample as write_pathsample
 from ._pathway import PATHWAY_SUFFIXES as PATHWAY_SUFFIXES
 from ._pathway import write_pathway as write_pathway
+from ._structures import FORCEFIELDS as FORCEFIELDS
+from ._structures import system_from_structure as system_from_structure
+from ._to_openmm import to_openmm as to_openmm

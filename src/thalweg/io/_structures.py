@@ -1,0 +1,72 @@
+"""From a file of atoms and the name of a force field to a system."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from thalweg.core import ArgumentError, System
+from thalweg.forcefields import forcefield_system
+
+from ._mmff import forcefield_from_mmff
+from ._molecules import topology_from_structure, topology_from_xyz
+from ._openmm import forcefield_from_openmm, require_openmm
+
+FORCEFIELDS = ("mmff", "amber14")
+"""What `system_from_structure` knows by name."""
+
+
+def system_from_structure(path: str | Path, forcefield: str, *, charge: int = 0) -> System:
+    """The landscape of a molecule in a file with a stock force field.
+
+    Args:
+        path: An xyz file, or anything that ASE reads, for `"mmff"`; a PDB file with standard
+            residues and all hydrogen atoms for `"amber14"`.
+        forcefield: `"mmff"` (MMFF94, any organic molecule) or `"amber14"` (AMBER ff14SB and its
+            companions, biomolecules).
+        charge: Total charge in e, for `"mmff"`.
+
+    Raises:
+        ArgumentError: if the library behind it is missing, or the molecule does not fit.
+    """
+    path = Path(path)
+    if forcefield == "amber14":
+        return _amber(path)
+    if forcefield != "mmff":
+        raise ArgumentError(
+            f"no force field is called {forcefield!r}", f"there are {', '.join(FORCEFIELDS)}"
+        )
+    if path.suffix.lower() == ".xyz":
+        topology, positions = topology_from_xyz(path, charge=charge)
+    else:
+        import ase.io
+
+        atoms: Any = ase.io.read(path)
+        positions = 0.1 * np.asarray(atoms.get_positions(), float)
+        numbers = [int(z) for z in atoms.get_atomic_numbers()]
+        topology = topology_from_structure(numbers, positions, charge=charge)
+    return forcefield_system(forcefield_from_mmff(topology, positions), positions, name=path.stem)
+
+
+def _amber(path: Path) -> System:
+    require_openmm()
+    from openmm import app, unit
+
+    if path.suffix.lower() not in (".pdb", ".cif"):
+        raise ArgumentError(
+            f"amber14 needs names of residues and atoms, and {path} has none",
+            "give a PDB file, or use mmff",
+        )
+    try:
+        reader = app.PDBFile if path.suffix.lower() == ".pdb" else app.PDBxFile
+        structure = reader(str(path))
+        system = app.ForceField("amber14-all.xml").createSystem(
+            structure.topology, nonbondedMethod=app.NoCutoff, rigidWater=False
+        )
+    except ValueError as error:
+        raise ArgumentError(
+            f"amber14 does not fit {path}: {error}", "it needs standard residues with all hydrogens"
+        ) from error
+    positions = np.asarray(structure.positions.value_in_unit(unit.nanometer), float)
+    mechanics = forcefield_from_openmm(system, structure.topology)
+    return forcefield_system(mechanics, positions, name=path.stem)
