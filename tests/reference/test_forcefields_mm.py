@@ -189,7 +189,7 @@ def test_mmff_term_by_term(alkyne):
     ours = forcefield_from_mmff(topology, x)
     energies, _ = _measured(ours, x)
     molecule = molecule_of(topology, x)
-    switches = ("Bond", "Angle", "StretchBend", "Oop", "Torsion", "Vdw", "Ele")
+    switches = ("Bond", "Angle", "StretchBend", "Oop", "Torsion", "VdW", "Ele")
 
     def theirs(*chosen):
         known = rdForceFieldHelpers.MMFFGetMoleculeProperties(molecule)
@@ -204,7 +204,7 @@ def test_mmff_term_by_term(alkyne):
     assert valence == pytest.approx(theirs("Bond", "Angle", "StretchBend"), rel=1e-6)
     assert energies["planes"] == pytest.approx(theirs("Oop"), rel=1e-6)
     assert energies["torsions"] == pytest.approx(theirs("Torsion"), rel=1e-6)
-    assert energies["buffered 14-7"] == pytest.approx(theirs("Vdw"), rel=1e-6)
+    assert energies["buffered 14-7"] == pytest.approx(theirs("VdW"), rel=1e-6)
     other = 332.0716 * 0.4184 / 138.93545764438198
     assert energies["coulomb"] * other == pytest.approx(theirs("Ele"), rel=1e-6)
 
