@@ -61,6 +61,9 @@ if TYPE_CHECKING:
     from .dynamics import simulate as simulate
     from .energies import PairEnergy as PairEnergy
     from .energies import system as system
+    from .forcefields import ForceField as ForceField
+    from .forcefields import forcefield_system as forcefield_system
+    from .io import forcefield_from_openmm as forcefield_from_openmm
     from .io import system_from_ase as system_from_ase
     from .kinetics import mean_first_passage_time as mean_first_passage_time
     from .kinetics import rate as rate
@@ -114,7 +117,8 @@ _HOMES = {
     ),
     "dynamics": "certify continuation fixed_points lyapunov_spectrum simulate",
     "energies": "PairEnergy system",
-    "io": "system_from_ase",
+    "forcefields": "ForceField forcefield_system",
+    "io": "forcefield_from_openmm system_from_ase",
     "kinetics": "mean_first_passage_time rate transition_rates",
     "landscape": (
         "DisconnectivityTree Landscape Minimum Pathway TransitionNetwork TransitionState "

@@ -37,7 +37,7 @@ class MorseBonds(AbstractBlock):
 
     def __call__(self, geometry: Geometry) -> Scalar:
         """Energy in kJ/mol."""
-        stretch = geometry.distances(*self.atoms.T) - self.length[self.kind]
+        stretch = norm(geometry.steps(self.atoms)[:, 0]) - self.length[self.kind]
         rise = -jnp.expm1(-self.width[self.kind] * stretch)
         return jnp.sum(self.depth[self.kind] * rise**2)
 
@@ -71,7 +71,7 @@ class QuarticBonds(AbstractBlock):
 
     def __call__(self, geometry: Geometry) -> Scalar:
         """Energy in kJ/mol."""
-        d = geometry.distances(*self.atoms.T) - self.length[self.kind]
+        d = norm(geometry.steps(self.atoms)[:, 0]) - self.length[self.kind]
         kind = self.kind
         return jnp.sum(
             d**2 * (self.quadratic[kind] + d * (self.cubic[kind] + d * self.quartic[kind]))
@@ -134,8 +134,8 @@ class LinearAngles(AbstractBlock):
 
     def __call__(self, geometry: Geometry) -> Scalar:
         """Energy in kJ/mol."""
-        i, j, k = self.atoms.T
-        one, other = geometry.vectors(j, i), geometry.vectors(j, k)
+        steps = geometry.steps(self.atoms)
+        one, other = -steps[:, 0], steps[:, 1]
         size = norm(one) * norm(other)
         cosine = jnp.sum(one * other, axis=-1) / jnp.where(size > 0, size, 1.0)
         return jnp.sum(self.stiffness[self.kind] * (1.0 + cosine))
@@ -164,5 +164,5 @@ class UreyBradley(AbstractBlock):
 
     def __call__(self, geometry: Geometry) -> Scalar:
         """Energy in kJ/mol."""
-        stretch = geometry.distances(*self.atoms.T) - self.length[self.kind]
+        stretch = norm(geometry.steps(self.atoms)[:, 0]) - self.length[self.kind]
         return 0.5 * jnp.sum(self.stiffness[self.kind] * stretch**2)

@@ -61,6 +61,10 @@ class Geometry(eqx.Module):
             step = step - jnp.round(step[..., axis] / edge[axis])[..., None] * edge
         return step
 
+    def steps(self, atoms: Int[Array, "m width"]) -> Float[Array, "m between 3"]:
+        """From each atom of a tuple to the next, to the nearest image in a box."""
+        return self.nearest(jnp.diff(self.positions[atoms], axis=1))
+
     def distances(self, i: Int[Array, " m"], j: Int[Array, " m"]) -> Float[Array, " m"]:
         """Between atoms `i` and `j`; a pair of coinciding atoms has a gradient of zero."""
         return norm(self.vectors(i, j))

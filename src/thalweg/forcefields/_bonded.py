@@ -37,7 +37,7 @@ class HarmonicBonds(AbstractBlock):
 
     def __call__(self, geometry: Geometry) -> Scalar:
         """Energy in kJ/mol."""
-        stretch = geometry.distances(*self.atoms.T) - self.length[self.kind]
+        stretch = norm(geometry.steps(self.atoms)[:, 0]) - self.length[self.kind]
         return 0.5 * jnp.sum(self.stiffness[self.kind] * stretch**2)
 
 
@@ -70,6 +70,6 @@ class HarmonicAngles(AbstractBlock):
 
 def angles(geometry: Geometry, atoms: Int[Array, "a 3"]) -> Float[Array, " a"]:
     """Angles i-j-k at the middle atoms, in rad."""
-    i, j, k = atoms.T
-    one, other = geometry.vectors(j, i), geometry.vectors(j, k)
+    steps = geometry.steps(atoms)
+    one, other = -steps[:, 0], steps[:, 1]
     return jnp.arctan2(norm(jnp.cross(one, other)), jnp.sum(one * other, axis=-1))

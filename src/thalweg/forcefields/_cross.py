@@ -154,14 +154,13 @@ class ClassTwoTerms(AbstractBlock):
 
     def __call__(self, geometry: Geometry) -> Scalar:
         """Energy in kJ/mol."""
-        i, j = self.bonds.T
-        d = geometry.distances(i, j) - self.length[self.bond_kind]
+        d = norm(geometry.steps(self.bonds)[:, 0]) - self.length[self.bond_kind]
         kind = self.bond_kind
         energy = jnp.sum(
             d**2 * (self.stretch2[kind] + d * (self.stretch3[kind] + d * self.stretch4[kind]))
         )
-        i, j, k = self.angles.T
-        one, other = geometry.vectors(j, i), geometry.vectors(j, k)
+        steps = geometry.steps(self.angles)
+        one, other = -steps[:, 0], steps[:, 1]
         across, along = norm(jnp.cross(one, other)), jnp.sum(one * other, axis=-1)
         kind = self.angle_kind
         t = jnp.arctan2(across, along) - self.rest[kind]

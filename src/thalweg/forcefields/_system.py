@@ -33,7 +33,10 @@ _TREMOR = 0.005
 """Standard deviation of starting points about their torsions, in nm: thermal."""
 
 _TRIES = 16
-"""Draws of the torsions, of which the one with the most room is taken."""
+"""Draws of the torsions, of which the first without a clash is taken."""
+
+_ROOM = 0.15
+"""Distance of atoms in nm, not joined by three bonds or fewer, below which they clash."""
 
 _COLLAPSE = -1e7
 """Energies below this many kJ/mol are a charge fallen into another, not a structure."""
@@ -42,8 +45,8 @@ _COLLAPSE = -1e7
 class TorsionStart(AbstractStart):
     """Every rotatable bond turned by an angle of its own, and a little noise.
 
-    Of several draws it takes the one whose closest atoms (not joined by three bonds or fewer) are
-    farthest apart.
+    Of several draws it takes the first in which no atoms clash (that are not joined by three bonds
+    or fewer), or else the one whose closest atoms are farthest apart.
 
     Attributes:
         positions: The structure to begin with, `(n, 3)`, in nm.
@@ -64,8 +67,10 @@ class TorsionStart(AbstractStart):
         noise, turns = jax.random.split(key)
         angles = jax.random.uniform(turns, (_TRIES, len(self.axes)), maxval=2.0 * np.pi)
         drawn = jax.vmap(self._turned)(angles)
-        room = jnp.argmax(jax.vmap(self._closest)(drawn))
-        x = drawn[room] + self.tremor * jax.random.normal(noise, self.positions.shape)
+        room = jax.vmap(self._closest)(drawn)
+        free = room > _ROOM**2
+        chosen = jnp.where(jnp.any(free), jnp.argmax(free), jnp.argmax(room))
+        x = drawn[chosen] + self.tremor * jax.random.normal(noise, self.positions.shape)
         return (x - jnp.mean(x, axis=0)).reshape(-1)
 
     def _turned(self, angles: Float[Array, " t"]) -> Float[Array, "n 3"]:

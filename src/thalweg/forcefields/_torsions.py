@@ -127,8 +127,8 @@ class OutOfPlane(AbstractBlock):
 
     def __call__(self, geometry: Geometry) -> Scalar:
         """Energy in kJ/mol."""
-        i, j, k, l = self.atoms.T
-        arm, other, raised = (geometry.vectors(j, atom) for atom in (i, k, l))
+        back, other, on = jnp.moveaxis(geometry.steps(self.atoms), 1, 0)
+        arm, raised = -back, other + on
         normal = jnp.cross(arm, other)
         height = jnp.sum(normal * raised, axis=-1)
         flat = norm(jnp.cross(normal, raised))
@@ -144,8 +144,7 @@ def dihedrals(
 
     With three atoms in a line there is no dihedral: it counts as 0, with gradient 0.
     """
-    i, j, k, l = atoms.T
-    first, middle, last = (geometry.vectors(a, b) for a, b in ((i, j), (j, k), (k, l)))
+    first, middle, last = jnp.moveaxis(geometry.steps(atoms), 1, 0)
     left, right = jnp.cross(first, middle), jnp.cross(middle, last)
     along = jnp.sum(left * right, axis=-1)
     across = jnp.sum(jnp.cross(left, right) * middle, axis=-1)

@@ -36,11 +36,8 @@ from ._molecules import molecule_of
 
 _KCAL = 4.184
 _MILLIDYNE = 143.9325 * _KCAL
-"""One md/Å in kJ/(mol Å²), with the rounding of MMFF94."""
+"""One md/Å in kJ/(mol Å²), with the rounding of MMFF94; its angular terms follow from it."""
 _DEGREE = float(np.pi / 180.0)
-# MMFF94 writes its angular terms in degrees, with constants of their own rounding.
-_BEND = 0.043844 * _KCAL / _DEGREE**2
-_STRETCH_BEND = 2.51210 * _KCAL / _DEGREE
 _CUBIC_STRETCH = -2.0
 _CUBIC_BEND = -0.006981317 / _DEGREE
 _LINEAR = 175.0 * _DEGREE
@@ -223,7 +220,7 @@ def _valence(terms: _Terms, linear: frozenset[int], *, own_rest: bool) -> ClassT
     bend, rest = class_means(kind, np.asarray(terms.angles)[kept]).T
     sides = side_kinds(ranks, table)
     coupling = class_means(sides.reshape(-1), np.asarray(terms.couplings)[kept].reshape(-1))
-    k2, t2 = 0.5 * _MILLIDYNE * 100.0 * stretch, 0.5 * _BEND * bend
+    k2, t2 = 0.5 * _MILLIDYNE * 100.0 * stretch, 0.5 * _MILLIDYNE * bend
     parameters = {
         "length": 0.1 * length,
         "stretch2": k2,
@@ -232,7 +229,7 @@ def _valence(terms: _Terms, linear: frozenset[int], *, own_rest: bool) -> ClassT
         "rest": _DEGREE * rest,
         "bend2": t2,
         "bend3": _CUBIC_BEND * t2,
-        "bond_angle": 10.0 * _STRETCH_BEND * coupling,
+        "bond_angle": 10.0 * _MILLIDYNE * coupling,
     }
     if own_rest:
         for name, shape in (
@@ -268,7 +265,7 @@ def _harmonic(terms: _Terms, linear: frozenset[int]) -> dict[str, AbstractBlock]
             jnp.asarray(_bond_rests(terms)),
         ),
         "angles": HarmonicAngles(
-            _index(table), _index(angle), jnp.asarray(_BEND * bend), jnp.asarray(rest)
+            _index(table), _index(angle), jnp.asarray(_MILLIDYNE * bend), jnp.asarray(rest)
         ),
     }
 
@@ -294,7 +291,7 @@ def _linear_and_flat(terms: _Terms, linear: frozenset[int]) -> dict[str, Abstrac
             for (i, j, k, l), _ in planes
         ]
         kind = numbered(words)[0]
-        stiffness = _BEND * class_means(kind, [value for _, value in planes])
+        stiffness = _MILLIDYNE * class_means(kind, [value for _, value in planes])
         atoms = _index(np.asarray([row for row, _ in planes]))
         blocks["planes"] = OutOfPlane(atoms, _index(kind), jnp.asarray(stiffness))
     return blocks

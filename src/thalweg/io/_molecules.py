@@ -32,17 +32,17 @@ def topology_from_smiles(
     """
     require_rdkit()
     from rdkit import Chem
-    from rdkit.Chem import AllChem
+    from rdkit.Chem import rdDistGeom, rdForceFieldHelpers
 
     with _quiet():
         molecule = Chem.MolFromSmiles(smiles)
         if molecule is None:
             raise ArgumentError(f"{smiles!r} is no SMILES that RDKit can read", "ethanol is 'CCO'")
         molecule = Chem.AddHs(molecule)
-        if AllChem.EmbedMolecule(molecule, randomSeed=seed) != 0:
+        if rdDistGeom.EmbedMolecule(molecule, randomSeed=seed) != 0:
             raise ArgumentError(f"{smiles!r} has no conformer that ETKDG finds", "try another seed")
-        if AllChem.MMFFHasAllMoleculeParams(molecule):
-            AllChem.MMFFOptimizeMolecule(molecule, maxIters=1000)
+        if rdForceFieldHelpers.MMFFHasAllMoleculeParams(molecule):
+            rdForceFieldHelpers.MMFFOptimizeMolecule(molecule, maxIters=1000)
     positions = molecule.GetConformer().GetPositions() * _NM_PER_ANGSTROM
     return _topology(molecule), np.asarray(positions, float)
 

@@ -107,7 +107,8 @@ def _angles(system: Any, block: HarmonicAngles) -> None:
     force = openmm.HarmonicAngleForce()
     angle, stiffness = np.asarray(block.angle), np.asarray(block.stiffness)
     for atoms, kind in _rows(block.atoms, block.kind):
-        force.addAngle(*map(int, atoms), float(angle[kind]), float(stiffness[kind]))
+        i, j, k = map(int, atoms)
+        force.addAngle(i, j, k, float(angle[kind]), float(stiffness[kind]))
     system.addForce(force)
 
 
@@ -117,11 +118,12 @@ def _torsions(system: Any, block: PeriodicTorsions) -> None:
     force = openmm.PeriodicTorsionForce()
     barrier = np.asarray(block.barrier)
     for atoms, kind in _rows(block.atoms, block.kind):
-        for n, (k, phase) in enumerate(
+        i, j, k, l = map(int, atoms)
+        for n, (height, phase) in enumerate(
             zip(barrier[kind], block.phases[int(kind)], strict=True), start=1
         ):
-            if k != 0.0:
-                force.addTorsion(*map(int, atoms), n, float(phase), float(k))
+            if height != 0.0:
+                force.addTorsion(i, j, k, l, n, float(phase), float(height))
     system.addForce(force)
 
 

@@ -82,7 +82,7 @@ def _blocks():
         "linear": LinearAngles(*one["angle"], _floats(100, 200)),
         "urey": UreyBradley(ends, _ints([0, 1, 0, 1]), _floats(1e4, 2e4), _floats(0.25, 0.26)),
         "torsions": PeriodicTorsions(
-            *one["torsion"], _floats([3, 2, 1], [0, 4, 0.5]), ((0, 0.3, np.pi), (0, 0, 2.0))
+            *one["torsion"], _floats([3, 2, 1], [0, 4, 0.5]), ((0.0, 0.3, np.pi), (0.0, 0.0, 2.0))
         ),
         "ryckaert": RyckaertBellemans(*one["torsion"], _floats([1, 2, 3, -1], [0, 4, 2, 1])),
         "impropers": HarmonicImpropers(improper, _ints([0]), _floats(100), _floats(3.0)),
@@ -323,7 +323,7 @@ def test_neighbours_and_tables_agree():
 
 
 def test_neighbours_never_drop_a_pair():
-    x = np.asarray(jax.random.uniform(jax.random.key(1), (50, 3)))
+    x = np.array(jax.random.uniform(jax.random.key(1), (50, 3)))
     with pytest.raises(ArgumentError, match="do not fit into capacity=10"):
         neighbour_pairs(x, 0.4, capacity=10)
     with pytest.raises(ArgumentError, match="exceeds half of the box"):
