@@ -13,6 +13,7 @@ Energies and forces of molecules, in kJ/mol and nm:
   by name.
 - `label`: energies and forces of many geometries, kept in a file as they come (`LabelProgress`).
 - `label_energy`, `label_system`: a method as an energy, and as a system to map.
+- `molecule` (`Molecule`): one from a file or by name, with its bonds.
 - `read_dataset`, `write_dataset`: labelled geometries as npz or extended xyz.
 """
 
@@ -34,6 +35,8 @@ from ._labels import LabelProgress as LabelProgress
 from ._labels import label as label
 from ._labels import label_energy as label_energy
 from ._labels import label_system as label_system
+from ._molecules import Molecule as Molecule
+from ._molecules import molecule as molecule
 from ._pathsample import principal_moments as principal_moments
 from ._pathsample import read_pathsample as read_pathsample
 from ._pathsample import write_pathsample as write_pathsample

@@ -337,7 +337,6 @@ def _module(name: str, package: str, extra: str) -> Any:
         return importlib.import_module(name)
     except ImportError as error:
         raise ArgumentError(
-            f"these labels need {package}, which is not installed", f"pip install 'thalweg[{extra}]'"
+            f"these labels need {package}, which is not installed",
+            f"pip install 'thalweg[{extra}]'",
         ) from error
-
-

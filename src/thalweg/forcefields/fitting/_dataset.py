@@ -54,7 +54,7 @@ class Dataset:
     provenance: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @classmethod
-    def of(
+    def of(  # noqa: PLR0913 - all but two have defaults
         cls,
         numbers: Sequence[int] | np.ndarray,
         positions: np.ndarray,
@@ -174,7 +174,8 @@ class Dataset:
             named = ", ".join(map(str, bare[:_SHOWN])) + (", …" if len(bare) > _SHOWN else "")
             reason = self.reasons[bare[0]] or "its energy or a force is missing or not finite"
             raise ArgumentError(
-                f"{name}: {len(bare)} of {len(self)} frames have no label: frame {named} ({reason})",
+                f"{name}: {len(bare)} of {len(self)} frames have no label: frame {named} "
+                f"({reason})",
                 f"leave them out with {name}.usable(), or label them",
             )
 

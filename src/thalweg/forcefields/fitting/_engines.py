@@ -39,6 +39,8 @@ class Advanced(NamedTuple):
 class Adam:
     """Adam with a cosine schedule; numbers with and without a prior have rates of their own."""
 
+    name = "adam"
+
     def __init__(
         self,
         parameters: Parameters,
@@ -106,7 +108,7 @@ class Adam:
 
 
 @eqx.filter_jit
-def _adam_block(  # noqa: PLR0913 - all of them are traced
+def _adam_block(
     moves: Moves,
     memory: Any,
     parameters: Parameters,
@@ -143,7 +145,7 @@ class GaussNewton:
     ∂/∂x of ∂E/∂u, whose cost grows with the number of coordinates and not of parameters.
     """
 
-    block_size = 1
+    name = "gauss-newton"
 
     def __init__(self, parameters: Parameters, data: Batch, weights: Weights, *, steps: int):
         """Prepare.
@@ -233,9 +235,7 @@ def _loss_chunk(
     return _three(energy, force, counted)
 
 
-def _errors(
-    flat: Array, unravel: Any, parameters: Parameters, batch: Batch
-) -> tuple[Array, Array]:
+def _errors(flat: Array, unravel: Any, parameters: Parameters, batch: Batch) -> tuple[Array, Array]:
     energy, gradient = value_and_grad(parameters.force_field(unravel(flat)), batch.x.T)
     return (energy - batch.energy) / KCAL, (-gradient.T - batch.force) / KCAL_ANGSTROM
 

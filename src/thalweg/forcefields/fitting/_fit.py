@@ -213,11 +213,7 @@ class _Run:
     ):
         self.config, self.validation, self.path, self.report = config, validation, path, report
         self.parameters = Parameters(force_field)
-        few = self.parameters.count <= config.few
-        self.method = config.method
-        if self.method == "auto":
-            self.method = "gauss-newton" if few else "adam"
-        self.engine = _engine(self.method, self.parameters, train, config)
+        self.engine = make_engine(self.parameters, train, config)
         self.train = train
         self.moves = self.best_moves = self.parameters.start()
         self.memory = self.engine.init(self.moves)
@@ -336,7 +332,7 @@ class _Run:
             force_field=self.parameters.force_field(self.best_moves),
             last=self.parameters.force_field(self.moves),
             config=self.config,
-            method=self.method,
+            method=self.engine.name,
             history={name: np.array([r[name] for r in self.rows]) for name in self.rows[0]},
             best=self.best,
             outcome=outcome,
@@ -351,14 +347,14 @@ class _Run:
         )
 
 
-def _engine(
-    method: str, parameters: Parameters, train: Dataset, config: FitConfig
-) -> Adam | GaussNewton:
+def make_engine(parameters: Parameters, train: Dataset, config: FitConfig) -> Adam | GaussNewton:
+    """What lowers the loss, as a config asks for it."""
     data = as_batch(train)
     weights = Weights(
         jnp.asarray(config.energy_weight), jnp.asarray(config.noise**2 / train.positions.size)
     )
-    if method == "gauss-newton":
+    few = config.method == "auto" and parameters.count <= config.few
+    if few or config.method == "gauss-newton":
         return GaussNewton(parameters, data, weights, steps=config.iterations)
     return Adam(
         parameters,

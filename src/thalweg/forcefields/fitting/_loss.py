@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -29,7 +28,7 @@ _CHUNK = 128
 
 
 class Batch(NamedTuple):
-    """Frames for compiled code: points `(frames, dof)`, energies `(frames,)`, forces like points."""
+    """Frames for compiled code: flat points, energies, and forces like points."""
 
     x: Float[Array, "frames dof"]
     energy: Float[Array, " frames"]

@@ -61,9 +61,7 @@ class AbstractIntegrator(eqx.Module):
     step: eqx.AbstractVar[Scalar]
 
     @abc.abstractmethod
-    def advance(
-        self, energy: AbstractEnergy, mass: Array, now: Motion, keys: Array
-    ) -> Motion:
+    def advance(self, energy: AbstractEnergy, mass: Array, now: Motion, keys: Array) -> Motion:
         """One step of all replicas; `keys` are fresh for each step."""
 
     def start(self, energy: AbstractEnergy, x: Moving, v: Moving) -> Motion:
@@ -89,9 +87,7 @@ class VelocityVerlet(AbstractIntegrator):
         """
         self.step = _positive("step", step)
 
-    def advance(
-        self, energy: AbstractEnergy, mass: Array, now: Motion, keys: Array
-    ) -> Motion:
+    def advance(self, energy: AbstractEnergy, mass: Array, now: Motion, keys: Array) -> Motion:
         """Kick, drift, kick."""
         dt = self.step * FEMTOSECOND
         v = now.v - 0.5 * dt * now.gradient / mass
@@ -125,9 +121,7 @@ class Langevin(AbstractIntegrator):
         self.temperature = _positive("temperature", temperature, zero=True)
         self.friction = _positive("friction", friction, zero=True)
 
-    def advance(
-        self, energy: AbstractEnergy, mass: Array, now: Motion, keys: Array
-    ) -> Motion:
+    def advance(self, energy: AbstractEnergy, mass: Array, now: Motion, keys: Array) -> Motion:
         """Kick, drift, heat bath, drift, kick."""
         dt = self.step * FEMTOSECOND
         v = now.v - 0.5 * dt * now.gradient / mass
@@ -187,9 +181,7 @@ class Respa(AbstractIntegrator):
         value, gradient = value_and_grad(energy, x)
         return Motion(x, v, value, gradient, value_and_grad(self.fast, x)[1])
 
-    def advance(
-        self, energy: AbstractEnergy, mass: Array, now: Motion, keys: Array
-    ) -> Motion:
+    def advance(self, energy: AbstractEnergy, mass: Array, now: Motion, keys: Array) -> Motion:
         """A slow kick, the inner steps, a slow kick."""
         outer = self.step * FEMTOSECOND
         dt = outer / self.inner

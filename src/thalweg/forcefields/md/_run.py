@@ -104,7 +104,7 @@ def maxwell_velocities(
     return v - np.sum(m * v, axis=1, keepdims=True) / m.sum()
 
 
-def run_md(
+def run_md(  # noqa: PLR0913 - all but five have defaults
     energy: AbstractEnergy,
     masses: Sequence[float] | np.ndarray,
     positions: np.ndarray,
@@ -211,9 +211,7 @@ def _lanes(array: np.ndarray) -> Array:
 
 
 @eqx.filter_jit
-def _begin(
-    energy: AbstractEnergy, integrator: AbstractIntegrator, x: Array, v: Array
-) -> Motion:
+def _begin(energy: AbstractEnergy, integrator: AbstractIntegrator, x: Array, v: Array) -> Motion:
     return integrator.start(energy, x, v)
 
 

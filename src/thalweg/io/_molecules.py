@@ -1,0 +1,113 @@
+"""One molecule, from a file or by name, and who is bonded to whom in it."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+
+from thalweg.core import ArgumentError
+from thalweg.forcefields import Topology
+
+_ANGSTROM = 0.1
+
+_NAMES = {
+    "ethanol": "CH3CH2OH",
+    "methanol": "CH3OH",
+    "water": "H2O",
+    "methane": "CH4",
+    "ammonia": "NH3",
+    "ethane": "C2H6",
+    "butane": "trans-butane",
+}
+"""Names in the G2 set that ASE carries."""
+
+_STRETCH = 1.25
+"""Two atoms are bonded if they are closer than so many sums of their covalent radii."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Molecule:
+    """Atoms and a geometry.
+
+    Attributes:
+        name: For files and tables.
+        numbers: Atomic numbers, `(n,)`.
+        positions: `(n, 3)`, in nm.
+        masses: `(n,)`, in dalton.
+        charge: Total charge.
+    """
+
+    name: str
+    numbers: np.ndarray
+    positions: np.ndarray
+    masses: np.ndarray
+    charge: int = 0
+
+    def topology(self) -> Topology:
+        """Bonds between atoms that are close enough (1.25 sums of covalent radii).
+
+        Raises:
+            ArgumentError: if an atom has no bond, in a molecule of several.
+        """
+        from ase.data import chemical_symbols, covalent_radii
+
+        radii = covalent_radii[self.numbers] * _ANGSTROM
+        apart = np.linalg.norm(self.positions[:, None] - self.positions[None], axis=-1)
+        near = np.triu(apart < _STRETCH * (radii[:, None] + radii[None]), 1)
+        bonds = np.argwhere(near)
+        alone = np.setdiff1d(np.arange(len(self.numbers)), bonds)
+        if len(alone) and len(self.numbers) > 1:
+            k = int(alone[0])
+            nearest = np.sort(apart[k])[1]
+            raise ArgumentError(
+                f"{self.name}: atom {k} ({chemical_symbols[self.numbers[k]]}) is bonded to "
+                f"nothing; its nearest neighbour is {10 * nearest:.2f} Å away",
+                "is the file in Å, and one molecule?",
+            )
+        return Topology.from_bonds(
+            self.numbers,
+            [(int(i), int(j)) for i, j in bonds],
+            masses=self.masses,
+            charge=self.charge,
+            names=[f"{chemical_symbols[z]}{k}" for k, z in enumerate(self.numbers)],
+        )
+
+
+def molecule(source: str, *, charge: int = 0) -> Molecule:
+    """A molecule from a file that ASE reads, or by a name.
+
+    Args:
+        source: A file such as `ethanol.xyz` (in Å), `ethanol`, or a name of the G2 set.
+        charge: Total charge.
+
+    Raises:
+        ArgumentError: if there is no such file or name.
+    """
+    from ase.build import molecule as build
+    from ase.data import g2
+    from ase.io import read
+
+    path = Path(source)
+    if path.suffix or path.exists():
+        if not path.is_file():
+            raise ArgumentError(f"there is no file {source}", "or name a molecule: ethanol")
+        try:
+            atoms = read(path)
+        except Exception as error:  # whatever the parser stumbles over
+            raise ArgumentError(f"{source} cannot be read: {error}") from error
+        assert not isinstance(atoms, list)
+    else:
+        known = _NAMES.get(source.lower(), source)
+        if known not in g2.data:
+            raise ArgumentError(
+                f"no molecule is called {source!r}",
+                f"give a file, or {', '.join(_NAMES)}, or a name of ASE's G2 set",
+            )
+        atoms = build(known)
+    return Molecule(
+        path.stem.lower(),
+        np.asarray(atoms.numbers, np.int32),
+        np.asarray(atoms.positions, float) * _ANGSTROM,
+        np.asarray(atoms.get_masses(), float),
+        charge,
+    )
