@@ -8,7 +8,7 @@ Data, in kJ/mol and nm:
 
 Fits:
 
-- `fit_forcefield` (`FitConfig`, `FitProgress`, `Fit`): energies and forces, by Adam or Gauss-Newton,
+- `fit_forcefield` (`FitConfig`, `FitProgress`, `Fit`): by Adam or Gauss-Newton,
   with priors on what has a physical meaning (`Parameters`).
 - `affordable_steps`: a config for a given time.
 - `fit_committee`, `committee_energy`, `disagreement` (`Disagreement`), `select`, `calibration`:
