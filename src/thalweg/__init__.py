@@ -61,6 +61,9 @@ if TYPE_CHECKING:
     from .dynamics import simulate as simulate
     from .energies import PairEnergy as PairEnergy
     from .energies import system as system
+    from .forcefields.fitting import Dataset as Dataset
+    from .forcefields.fitting import fit_forcefield as fit_forcefield
+    from .forcefields.md import run_md as run_md
     from .io import system_from_ase as system_from_ase
     from .kinetics import mean_first_passage_time as mean_first_passage_time
     from .kinetics import rate as rate
@@ -114,6 +117,8 @@ _HOMES = {
     ),
     "dynamics": "certify continuation fixed_points lyapunov_spectrum simulate",
     "energies": "PairEnergy system",
+    "forcefields.fitting": "Dataset fit_forcefield",
+    "forcefields.md": "run_md",
     "io": "system_from_ase",
     "kinetics": "mean_first_passage_time rate transition_rates",
     "landscape": (

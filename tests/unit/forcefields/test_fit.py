@@ -13,6 +13,7 @@ from thalweg.forcefields import AbstractBlock, ForceField
 from thalweg.forcefields.fitting import (
     FitConfig,
     Parameters,
+    Posterior,
     affordable_steps,
     calibration,
     committee_energy,
@@ -200,3 +201,34 @@ def test_the_mean_of_a_committee_is_an_energy(committee, labelled):
     assert -1.0 <= calibration(committee, labelled) <= 1.0
     with pytest.raises(ArgumentError, match="1 members"):
         disagreement(committee[:1], labelled.positions)
+
+
+@pytest.mark.statistical
+def test_the_posterior_has_the_width_that_the_data_give(labelled):
+    """A harmonic posterior: the deviation of each draw's stiffness is that of the curvature.
+
+    64 chains; the standard deviation is known to 10 %, asserted to 35 %.
+    """
+    from thalweg.sampling import NoisyEnergy, sample
+    from thalweg.sampling.kernels import Langevin
+
+    start = harmonic_water(fixed=("bonds.length", "angles"))
+    posterior = Posterior(start, labelled, noise=100.0, batch=20)
+    zero = jnp.asarray(posterior.start)
+    exact = Posterior(start, labelled, noise=100.0)
+    width = 1.0 / np.sqrt(float(jax.hessian(lambda u: exact(jax.random.key(0), u))(zero)[0, 0]))
+    assert 0.01 < width < 0.9  # the data say more than the prior
+    target = NoisyEnergy(posterior, zero.shape)
+    drawn = sample(target, Langevin(scale=0.4 * width), chains=64, steps=400, warmup=100,
+                   start=np.asarray(zero), key=1)  # fmt: skip
+    assert drawn.draws.std() == pytest.approx(width, rel=0.35)
+    batches = [
+        float(posterior(key, zero + width)) for key in jax.random.split(jax.random.key(2), 64)
+    ]
+    spread = np.std(batches) / 8
+    assert np.mean(batches) == pytest.approx(
+        float(exact(jax.random.key(0), zero + width)), abs=4 * spread
+    )
+    assert posterior.force_field(zero).blocks["bonds"].stiffness[0] == start.blocks[
+        "bonds"
+    ].stiffness[0]  # fmt: skip

@@ -13,6 +13,7 @@ Fits:
 - `affordable_steps`: a config for a given time.
 - `fit_committee`, `committee_energy`, `disagreement` (`Disagreement`), `select`, `calibration`:
   several fits, what they disagree about, and what to label next.
+- `Posterior`: parameters given data, a noisy energy for `thalweg.sampling`.
 
 Judgement, in kcal/mol and Å:
 
@@ -51,3 +52,4 @@ from ._measure import accuracy as accuracy
 from ._measure import measure as measure
 from ._measure import speed as speed
 from ._parameters import Parameters as Parameters
+from ._posterior import Posterior as Posterior

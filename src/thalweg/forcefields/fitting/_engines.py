@@ -10,7 +10,6 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jax.flatten_util import ravel_pytree
 
 from thalweg.core import Array, Float, Int, PRNGKey, value_and_grad
@@ -75,6 +74,8 @@ class Adam:
 
     def init(self, moves: Moves) -> Any:
         """Adam's moments."""
+        import optax  # takes long to import
+
         return optax.scale_by_adam().init(moves)
 
     def advance(self, moves: Moves, memory: Any, step: int) -> Advanced:
@@ -118,6 +119,8 @@ def _adam_block(
     cosine: Float[Array, " steps"],
     rates: dict[str, float],
 ) -> tuple[Moves, Any, Array]:
+    import optax
+
     chain = optax.scale_by_adam()
 
     def step(carry: tuple[Moves, Any], now: tuple[Array, Array]) -> tuple[tuple[Moves, Any], Array]:
