@@ -18,9 +18,9 @@ import numpy as np
 
 from thalweg.core import ATOMIC, KJ, METAL, AbstractEnergy, ArgumentError, value_and_grad
 
-_BOHR = ATOMIC.metre / KJ.metre  # pyright: ignore[reportOptionalOperand]
+_BOHR = 0.0529177210903  # CODATA 2018
 _HARTREE = ATOMIC.convert_energy(1.0, KJ)
-_ANGSTROM = METAL.metre / KJ.metre  # pyright: ignore[reportOptionalOperand]
+_ANGSTROM = 0.1
 _EV = METAL.convert_energy(1.0, KJ)
 
 Labeller = Callable[[np.ndarray], tuple[float, np.ndarray]]
@@ -155,6 +155,7 @@ class Pyscf(AbstractLabelMethod):
             molecule = gto.M(
                 atom=atoms, basis=self.basis, charge=charge, spin=self.unpaired, verbose=0
             )
+            field: Any
             if self.functional == "hf":
                 field = scf.RHF(molecule) if not self.unpaired else scf.UHF(molecule)
             else:

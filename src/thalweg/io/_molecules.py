@@ -65,9 +65,9 @@ class Molecule:
                 "is the file in Å, and one molecule?",
             )
         return Topology.from_bonds(
-            self.numbers,
+            self.numbers.tolist(),
             [(int(i), int(j)) for i, j in bonds],
-            masses=self.masses,
+            masses=self.masses.tolist(),
             charge=self.charge,
             names=[f"{chemical_symbols[z]}{k}" for k, z in enumerate(self.numbers)],
         )

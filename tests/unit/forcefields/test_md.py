@@ -146,7 +146,7 @@ def test_a_diatomic_swings_at_its_frequency():
     from thalweg.forcefields import ForceField, Topology
 
     carbon_monoxide = ForceField(
-        Topology.from_bonds([6, 8], [(0, 1)], masses=masses), {"bond": bond}
+        Topology.from_bonds([6, 8], [(0, 1)], masses=masses.tolist()), {"bond": bond}
     )
     x = np.array([[0.0, 0.0, 0.0], [length + 0.002, 0.0, 0.0]])
     dt = 0.2

@@ -170,5 +170,5 @@ def calibration(members: Sequence[ForceField], dataset: Dataset) -> float:
     told = disagreement(members, dataset.positions).force
     errors = np.mean([misfits(member, dataset)[1] for member in members], axis=0)
     worst = np.sqrt(np.sum(errors**2, axis=-1)).max(axis=1)
-    ranks = [np.argsort(np.argsort(values)) for values in (told, worst)]
-    return float(np.corrcoef(*ranks)[0, 1])
+    one, other = (np.argsort(np.argsort(values)) for values in (told, worst))
+    return float(np.corrcoef(one, other)[0, 1])

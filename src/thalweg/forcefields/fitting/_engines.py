@@ -130,6 +130,7 @@ def _adam_block(
         value, gradient = jax.value_and_grad(loss)(moves, parameters, batch, weights)
         # optax counts steps in int32 and raises floats to them: strict promotion would forbid it.
         with jax.numpy_dtype_promotion("standard"):
+            change: Any
             change, memory = chain.update(gradient, memory, moves)
             moved = {
                 name: u - (factor * rates[name] * change[name]).astype(u.dtype)

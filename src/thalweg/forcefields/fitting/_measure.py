@@ -44,6 +44,9 @@ class Accuracy:
     nonfinite: int
 
 
+_NOTHING = Accuracy(math.nan, math.nan, math.nan, math.nan, 0)
+
+
 @dataclasses.dataclass(frozen=True)
 class Speed:
     """CPU time of one energy with forces.
@@ -129,7 +132,8 @@ class Measurement:
     @staticmethod
     def from_facts(facts: dict[str, Any]) -> "Measurement":
         """Back from JSON, where NaN is null."""
-        return Measurement(**{k: math.nan if v is None else v for k, v in facts.items()})
+        fields: dict[str, Any] = {k: math.nan if v is None else v for k, v in facts.items()}
+        return Measurement(**fields)
 
 
 def accuracy(force_field: ForceField, dataset: Dataset) -> Accuracy:
@@ -142,7 +146,7 @@ def accuracy(force_field: ForceField, dataset: Dataset) -> Accuracy:
     energy, force = misfits(force_field, dataset)
     good = np.isfinite(energy) & np.all(np.isfinite(force), axis=(1, 2))
     if not good.any():
-        return Accuracy(math.nan, math.nan, math.nan, math.nan, len(dataset))
+        return dataclasses.replace(_NOTHING, nonfinite=len(dataset))
     energy, parts = energy[good] - energy[good].mean(), np.abs(force[good]).reshape(-1)
     return Accuracy(
         float(np.sqrt(np.mean(energy**2))),
@@ -203,7 +207,7 @@ def measure(
     """
     config = config or MeasureConfig()
     here = accuracy(force_field, test)
-    there = Accuracy(*(math.nan,) * 4, 0) if ood is None else accuracy(force_field, ood)
+    there = _NOTHING if ood is None else accuracy(force_field, ood)
     load = os.getloadavg()[0] / (os.cpu_count() or 1)
     start = test.positions[0]
     timed = speed(force_field, start)
