@@ -63,6 +63,9 @@ if TYPE_CHECKING:
     from .energies import system as system
     from .forcefields import ForceField as ForceField
     from .forcefields import forcefield_system as forcefield_system
+    from .forcefields.fitting import Dataset as Dataset
+    from .forcefields.fitting import fit_forcefield as fit_forcefield
+    from .forcefields.md import run_md as run_md
     from .io import forcefield_from_openmm as forcefield_from_openmm
     from .io import system_from_ase as system_from_ase
     from .kinetics import mean_first_passage_time as mean_first_passage_time
@@ -118,6 +121,8 @@ _HOMES = {
     "dynamics": "certify continuation fixed_points lyapunov_spectrum simulate",
     "energies": "PairEnergy system",
     "forcefields": "ForceField forcefield_system",
+    "forcefields.fitting": "Dataset fit_forcefield",
+    "forcefields.md": "run_md",
     "io": "forcefield_from_openmm system_from_ase",
     "kinetics": "mean_first_passage_time rate transition_rates",
     "landscape": (

@@ -9,6 +9,7 @@ from ._certify import certify
 from ._cite import cite
 from ._data import data_
 from ._files import export, import_
+from ._fit import compare, fit
 from ._info import info
 from ._map import map_
 from ._network import network
@@ -73,6 +74,8 @@ app.command("certify", short_help="Say how stable a circuit is, and what proves 
 app.command("simulate", short_help="Follow a circuit in time, with or without noise.")(simulate)
 app.command("train", short_help="Train a circuit or a peer, and say whether it is stable.")(train)
 app.command("data", short_help="Fetch a data set: mnist.")(data_)
+app.command("fit", short_help="Fit force fields to a molecule, and measure them.")(fit)
+app.command("compare", short_help="Compare measured force fields: accuracy against speed.")(compare)
 app.command("systems", short_help="List the systems of the catalogue.")(systems)
 app.command("export", short_help="Write PATHSAMPLE files, xyz, npz or CSV.")(export)
 app.command("import", short_help="Read PATHSAMPLE files into a new store.")(import_)

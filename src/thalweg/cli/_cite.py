@@ -57,6 +57,17 @@ REFERENCES = (
     Reference("circuits that normalise", "Rawat, Heeger & Martiniani, NeurIPS 37, 14712 (2024)"),
     Reference("fixed points", "Deuflhard, Newton Methods for Nonlinear Problems, Springer (2004)"),
     Reference("contracting assemblies", "Kozachkov, Ennis & Slotine, NeurIPS 35 (2022)"),
+    Reference(
+        "labels by GFN2-xTB",
+        "Bannwarth, Ehlert & Grimme, J. Chem. Theory Comput. 15, 1652 (2019)",
+    ),
+    Reference("labels by PySCF", "Sun et al., J. Chem. Phys. 153, 024109 (2020)"),
+    Reference("labels by OpenMM", "Eastman et al., J. Phys. Chem. B 128, 109 (2024)"),
+    Reference("Langevin dynamics", "Leimkuhler & Matthews, Appl. Math. Res. Express 2013, 34"),
+    Reference("multiple time steps", "Tuckerman, Berne & Martyna, J. Chem. Phys. 97, 1990 (1992)"),
+    Reference("error bars by blocking", "Flyvbjerg & Petersen, J. Chem. Phys. 91, 461 (1989)"),
+    Reference("fits of force fields", "Marquardt, J. Soc. Indust. Appl. Math. 11, 431 (1963)"),
+    Reference("survival in dynamics", "Fu et al., Trans. Mach. Learn. Res. (2023)"),
     Reference("ASE", "Larsen et al., J. Phys.: Condens. Matter 29, 273002 (2017)"),
 )
 

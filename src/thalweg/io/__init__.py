@@ -11,15 +11,39 @@
 - `topology_from_smiles`, `topology_from_xyz`, `topology_from_ase`: molecules, by RDKit.
 - `forcefield_from_mmff`, `generic_forcefield`: a force field for any organic molecule.
 - `system_from_structure`: a file of atoms and the name of a force field as a system.
+
+Energies and forces of molecules, in kJ/mol and nm:
+
+- `Xtb`, `Pyscf`, `OpenmmSystem`, `AseCalculator`, `EnergyLabels`: methods; `label_method` finds one
+  by name.
+- `label`: energies and forces of many geometries, kept in a file as they come (`LabelProgress`).
+- `label_energy`, `label_system`: a method as an energy, and as a system to map.
+- `molecule` (`Molecule`): one from a file or by name, with its bonds.
+- `read_dataset`, `write_dataset`: labelled geometries as npz or extended xyz.
 """
 
 from ._ase import system_from_ase as system_from_ase
+from ._datasets import read_dataset as read_dataset
+from ._datasets import write_dataset as write_dataset
 from ._formats import load_network as load_network
 from ._formats import save_network as save_network
 from ._formats import write_csv as write_csv
 from ._formats import write_xyz as write_xyz
+from ._label_methods import AbstractLabelMethod as AbstractLabelMethod
+from ._label_methods import AseCalculator as AseCalculator
+from ._label_methods import EnergyLabels as EnergyLabels
+from ._label_methods import OpenmmSystem as OpenmmSystem
+from ._label_methods import Pyscf as Pyscf
+from ._label_methods import Xtb as Xtb
+from ._label_methods import label_method as label_method
+from ._labels import LabelProgress as LabelProgress
+from ._labels import label as label
+from ._labels import label_energy as label_energy
+from ._labels import label_system as label_system
 from ._mmff import forcefield_from_mmff as forcefield_from_mmff
 from ._mmff import generic_forcefield as generic_forcefield
+from ._molecule import Molecule as Molecule
+from ._molecule import molecule as molecule
 from ._molecules import topology_from_ase as topology_from_ase
 from ._molecules import topology_from_smiles as topology_from_smiles
 from ._molecules import topology_from_structure as topology_from_structure

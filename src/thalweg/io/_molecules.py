@@ -12,7 +12,7 @@ import numpy as np
 from thalweg.core import ArgumentError, Float
 from thalweg.forcefields import Topology
 
-_NM_PER_ANGSTROM = 0.1
+NM_PER_ANGSTROM = 0.1
 
 
 def topology_from_smiles(
@@ -43,7 +43,7 @@ def topology_from_smiles(
             raise ArgumentError(f"{smiles!r} has no conformer that ETKDG finds", "try another seed")
         if rdForceFieldHelpers.MMFFHasAllMoleculeParams(molecule):
             rdForceFieldHelpers.MMFFOptimizeMolecule(molecule, maxIters=1000)
-    positions = molecule.GetConformer().GetPositions() * _NM_PER_ANGSTROM
+    positions = molecule.GetConformer().GetPositions() * NM_PER_ANGSTROM
     return _topology(molecule), np.asarray(positions, float)
 
 
@@ -78,9 +78,9 @@ def topology_from_xyz(
         ) from error
     return topology_from_structure(
         [atomic_number(symbol, atom) for atom, symbol in enumerate(symbols)],
-        positions * _NM_PER_ANGSTROM,
+        positions * NM_PER_ANGSTROM,
         charge=charge,
-    ), positions * _NM_PER_ANGSTROM
+    ), positions * NM_PER_ANGSTROM
 
 
 def topology_from_ase(atoms: Any, *, charge: int = 0) -> Topology:
@@ -96,7 +96,7 @@ def topology_from_ase(atoms: Any, *, charge: int = 0) -> Topology:
         )
     return topology_from_structure(
         [int(z) for z in atoms.get_atomic_numbers()],
-        np.asarray(atoms.get_positions(), float) * _NM_PER_ANGSTROM,
+        np.asarray(atoms.get_positions(), float) * NM_PER_ANGSTROM,
         charge=charge,
     )
 
@@ -211,7 +211,7 @@ def _bare(numbers: list[int], positions: np.ndarray) -> Any:
         added = Chem.Atom(int(z))
         added.SetNoImplicit(True)
         molecule.AddAtom(added)
-        conformer.SetAtomPosition(atom, [float(c) / _NM_PER_ANGSTROM for c in x])
+        conformer.SetAtomPosition(atom, [float(c) / NM_PER_ANGSTROM for c in x])
     molecule.AddConformer(conformer)
     return molecule
 

@@ -6,6 +6,7 @@
 - `plot_trajectories`: paths of a dynamics in time; `plot_flow_graph`: its attractors and saddles.
 - `plot_pathway`: the energy along a path, with its stationary points.
 - `plot_training`, `plot_gradient_flow`: courses of training; how gradients travel back in time.
+- `plot_front`: measured force fields, accuracy against speed.
 - `save_figure`: to png, pdf or svg, ready to print.
 - `write_report`: a `ReportData` as one HTML file that needs no network; `thalweg.workflows.report`
   gathers one from a landscape.
@@ -18,6 +19,7 @@ save_figure(ax.figure, "lj13.pdf")
 
 from ._dynamics import plot_trajectories as plot_trajectories
 from ._flow_graph import plot_flow_graph as plot_flow_graph
+from ._front import plot_front as plot_front
 from ._kinetics import plot_arrhenius as plot_arrhenius
 from ._kinetics import plot_timescales as plot_timescales
 from ._pathway import plot_pathway as plot_pathway

@@ -1,0 +1,273 @@
+"""One force field, judged: errors, extrapolation, speed, survival, conservation."""
+
+import dataclasses
+import math
+import os
+import time
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from thalweg.core import AbstractEnergy, value_and_grad
+from thalweg.forcefields._forcefield import ForceField
+from thalweg.forcefields.md import Langevin, VelocityVerlet, conservation, run_md, survival
+
+from ._dataset import Dataset
+from ._fit import check_data
+from ._loss import misfits
+from ._parameters import Parameters
+
+_REPLICAS = (1, 100, 1000)
+
+_ENOUGH = 0.25
+"""CPU seconds of calls that a timing takes."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Accuracy:
+    """Errors on one set, a constant of energy taken out.
+
+    Attributes:
+        energy_rmse: In kcal/mol.
+        force_rmse: Of components, in kcal/(mol Å).
+        force_mae: Of components, in kcal/(mol Å).
+        force_p95: 95th percentile of the errors of components, in kcal/(mol Å).
+        nonfinite: Frames on which the force field gives no number; the errors leave them out.
+    """
+
+    energy_rmse: float
+    force_rmse: float
+    force_mae: float
+    force_p95: float
+    nonfinite: int
+
+
+_NOTHING = Accuracy(math.nan, math.nan, math.nan, math.nan, 0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Speed:
+    """CPU time of one energy with forces.
+
+    Attributes:
+        micros: Microseconds for each replica, with 1, 100 and 1000 replicas at once.
+        compile_seconds: Compilation of the program for one.
+    """
+
+    micros: tuple[float, float, float]
+    compile_seconds: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MeasureConfig:
+    """How much to simulate.
+
+    Attributes:
+        step: In fs.
+        temperature: Of the runs for survival, in K.
+        survival_ps: Their length.
+        replicas: Their number.
+        nve_ps: Length of the run at constant energy, from 300 K.
+        key: Seed.
+    """
+
+    step: float = 0.5
+    temperature: float = 500.0
+    survival_ps: float = 5.0
+    replicas: int = 4
+    nve_ps: float = 5.0
+    key: int = 0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """One point of the plane of force fields, as a table holds it.
+
+    Attributes:
+        name: What it is called.
+        parameters: Numbers that a fit may change.
+        energy_rmse: On the test set, in kcal/mol, a constant taken out.
+        force_rmse: On the test set, of components, in kcal/(mol Å).
+        force_mae: The same, mean absolute.
+        force_p95: The same, 95th percentile.
+        ood_energy_rmse: On the set out of distribution.
+        ood_force_rmse: On the set out of distribution.
+        ood_ratio: `ood_force_rmse / force_rmse`.
+        micros: CPU microseconds of one energy with forces, alone.
+        micros_100: The same of 100 replicas at once, for each.
+        micros_1000: The same of 1000.
+        compile_seconds: Compilation of the first.
+        survival: Share of replicas whose bonds all held.
+        survival_ps: Mean time for which they did, at most `md_ps`.
+        md_ps: Length of those runs.
+        drift: Of the total energy at constant energy, in meV per atom and ps.
+        drift_error: Its standard error.
+        train_seconds: Time of the fit; NaN if it was not fitted.
+        load: Load average of the machine over its cores while it was timed.
+    """
+
+    name: str
+    parameters: int
+    energy_rmse: float
+    force_rmse: float
+    force_mae: float
+    force_p95: float
+    ood_energy_rmse: float = math.nan
+    ood_force_rmse: float = math.nan
+    ood_ratio: float = math.nan
+    micros: float = math.nan
+    micros_100: float = math.nan
+    micros_1000: float = math.nan
+    compile_seconds: float = math.nan
+    survival: float = math.nan
+    survival_ps: float = math.nan
+    md_ps: float = math.nan
+    drift: float = math.nan
+    drift_error: float = math.nan
+    train_seconds: float = math.nan
+    load: float = math.nan
+
+    @staticmethod
+    def from_facts(facts: dict[str, Any]) -> "Measurement":
+        """Back from JSON, where NaN is null."""
+        fields: dict[str, Any] = {k: math.nan if v is None else v for k, v in facts.items()}
+        return Measurement(**fields)
+
+
+def accuracy(force_field: ForceField, dataset: Dataset) -> Accuracy:
+    """Errors of a force field on labelled frames.
+
+    Raises:
+        ArgumentError: if a frame has no label, or the atoms differ.
+    """
+    check_data(force_field, dataset, "dataset")
+    energy, force = misfits(force_field, dataset)
+    good = np.isfinite(energy) & np.all(np.isfinite(force), axis=(1, 2))
+    if not good.any():
+        return dataclasses.replace(_NOTHING, nonfinite=len(dataset))
+    energy, parts = energy[good] - energy[good].mean(), np.abs(force[good]).reshape(-1)
+    return Accuracy(
+        float(np.sqrt(np.mean(energy**2))),
+        float(np.sqrt(np.mean(parts**2))),
+        float(parts.mean()),
+        float(np.percentile(parts, 95)),
+        int(np.sum(~good)),
+    )
+
+
+def speed(energy: AbstractEnergy, positions: np.ndarray) -> Speed:
+    """Median CPU time of one energy with forces, compilation apart.
+
+    CPU time and not the clock on the wall, which other processes on the machine lengthen.
+
+    Args:
+        energy: In kJ/mol.
+        positions: A geometry, `(n, 3)`, in nm.
+    """
+    compiling, micros = math.nan, []
+    for replicas in _REPLICAS:
+        x = jnp.asarray(np.repeat(np.reshape(positions, (-1, 1)), replicas, axis=1))
+        began = time.perf_counter()
+        program = jax.jit(lambda x: value_and_grad(energy, x)).lower(x).compile()
+        if replicas == 1:
+            compiling = time.perf_counter() - began
+        jax.block_until_ready(program(x))
+        spent: list[float] = []
+        while sum(spent) < _ENOUGH or len(spent) < 3:
+            began = time.process_time()
+            jax.block_until_ready(program(x))
+            spent.append(time.process_time() - began)
+        micros.append(float(np.median(spent)) / replicas * 1e6)
+    return Speed((micros[0], micros[1], micros[2]), compiling)
+
+
+def measure(
+    name: str,
+    force_field: ForceField,
+    test: Dataset,
+    ood: Dataset | None = None,
+    config: MeasureConfig | None = None,
+    *,
+    train_seconds: float = math.nan,
+) -> Measurement:
+    """Judge one force field.
+
+    Args:
+        name: What to call it.
+        force_field: What to judge.
+        test: Labelled frames of trajectories that no fit has seen.
+        ood: Labelled frames out of distribution: hotter, for one.
+        config: How much to simulate.
+        train_seconds: Time of its fit.
+
+    Raises:
+        ArgumentError: if a frame has no label, or the atoms differ.
+    """
+    config = config or MeasureConfig()
+    here = accuracy(force_field, test)
+    there = _NOTHING if ood is None else accuracy(force_field, ood)
+    load = os.getloadavg()[0] / (os.cpu_count() or 1)
+    start = test.positions[0]
+    timed = speed(force_field, start)
+    topology = force_field.topology
+    thin = max(1, round(10.0 / config.step))
+    hot = run_md(
+        force_field,
+        topology.masses,
+        start,
+        Langevin(config.temperature, step=config.step),
+        steps=max(thin, round(config.survival_ps * 1e3 / config.step)),
+        thin=thin,
+        replicas=config.replicas,
+        temperature=config.temperature,
+        key=config.key,
+    )
+    held = None
+    if len(topology.bonds):
+        usual = np.linalg.norm(
+            test.positions[:, topology.bonds[:, 0]] - test.positions[:, topology.bonds[:, 1]],
+            axis=-1,
+        ).mean(axis=0)
+        held = survival(hot, topology.bonds, usual)
+    free = run_md(
+        force_field,
+        topology.masses,
+        start,
+        VelocityVerlet(config.step),
+        steps=max(3 * thin, round(config.nve_ps * 1e3 / config.step)),
+        thin=thin,
+        replicas=config.replicas,
+        key=config.key + 1,
+    )
+    kept = conservation(free)
+    return Measurement(
+        name=name,
+        parameters=_count(force_field),
+        energy_rmse=here.energy_rmse,
+        force_rmse=here.force_rmse,
+        force_mae=here.force_mae,
+        force_p95=here.force_p95,
+        ood_energy_rmse=there.energy_rmse,
+        ood_force_rmse=there.force_rmse,
+        ood_ratio=there.force_rmse / here.force_rmse if here.force_rmse > 0 else math.nan,
+        micros=timed.micros[0],
+        micros_100=timed.micros[1],
+        micros_1000=timed.micros[2],
+        compile_seconds=timed.compile_seconds,
+        survival=math.nan if held is None else held.share,
+        survival_ps=math.nan if held is None else held.mean,
+        md_ps=float(hot.times[-1]),
+        drift=kept.drift,
+        drift_error=kept.error,
+        train_seconds=train_seconds,
+        load=load,
+    )
+
+
+def _count(force_field: ForceField) -> int:
+    try:
+        return Parameters(force_field).count
+    except ValueError:
+        return 0

@@ -1,0 +1,261 @@
+"""From labelled frames to measured force fields.
+
+Fits and measurements are kept in a folder as they come: killed at any moment, the same call goes
+on.
+"""
+
+import dataclasses
+import hashlib
+import json
+import math
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from thalweg.core import StoreError, StoreMismatchError
+from thalweg.forcefields import ForceField, Topology
+from thalweg.forcefields.fitting import (
+    Dataset,
+    Fit,
+    FitConfig,
+    FitProgress,
+    Front,
+    MeasureConfig,
+    Measurement,
+    affordable_steps,
+    fit_forcefield,
+    measure,
+)
+from thalweg.io import AbstractLabelMethod, Molecule
+
+from ._ladder import Builder, Rung
+from ._sets import SETS, PlanProgress, Report, Sets
+
+_VERSION = 1
+
+
+def design(  # noqa: PLR0913 - four have defaults
+    rungs: Sequence[Rung],
+    topology: Topology,
+    positions: np.ndarray,
+    sets: Sets,
+    *,
+    folder: Path,
+    budget: float | None = None,
+    measuring: MeasureConfig | None = None,
+    report: Report | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> Front:
+    """Fit and measure candidates, and say which no other beats.
+
+    Args:
+        rungs: Candidates.
+        topology: Of the molecule.
+        positions: A geometry, `(n, 3)`, in nm.
+        sets: Labelled frames.
+        folder: Where `NAME.json` and `NAME.fit` are kept; a candidate that is there is not done
+            again.
+        budget: CPU seconds for all fits together, shared equally; by default what each rung's own
+            config takes.
+        measuring: How much to simulate.
+        report: Told how it goes.
+        stop: Asked now and then; once it says yes, `KeyboardInterrupt` ends it.
+
+    Raises:
+        StoreMismatchError: if the folder holds a candidate of that name fitted to other frames.
+    """
+    share = None if budget is None else budget / max(len(rungs), 1)
+    records = []
+    for rung in rungs:
+        path = folder / f"{rung.name}.json"
+        done = _read(path, rung.name, sets) if path.exists() else None
+        if done is None:
+            start = rung.build(topology, positions, sets.train)
+            fit = _fitted(rung, start, sets, folder, share, report, stop)
+            done = _measured(rung.name, fit, sets, measuring, report)
+            _write(path, done, fit, sets, rung)
+        records.append(done)
+    return Front.of(records)
+
+
+def _fitted(
+    rung: Rung,
+    start: ForceField,
+    sets: Sets,
+    folder: Path,
+    share: float | None,
+    report: Report | None,
+    stop: Callable[[], bool] | None,
+) -> Fit:
+    plan = folder / f"{rung.name}.plan.json"
+    if plan.exists():
+        config = FitConfig(**json.loads(plan.read_text(encoding="utf-8")))
+    else:
+        config = rung.config
+        if share is not None:
+            config = affordable_steps(start, sets.train, config, share)
+        _replace(plan, json.dumps(dataclasses.asdict(config)))
+
+    def tell(now: FitProgress) -> None:
+        if report:
+            detail = f"{now.force:.2f} kcal/(mol Å), {now.energy:.2f} kcal/mol"
+            report(PlanProgress("fit", rung.name, now.step, now.steps, detail, now.seconds))
+
+    fit = fit_forcefield(
+        start, sets.train, sets.validation, config, checkpoint=folder / f"{rung.name}.fit",
+        report=tell, stop=stop,
+    )  # fmt: skip
+    if fit.interrupted:
+        raise KeyboardInterrupt
+    return fit
+
+
+def _measured(
+    name: str, fit: Fit, sets: Sets, config: MeasureConfig | None, report: Report | None
+) -> Measurement:
+    began = time.perf_counter()
+    if report:
+        report(PlanProgress("measure", name, 0, 1, "", 0.0))
+    found = measure(name, fit.force_field, sets.test, sets.hot, config, train_seconds=fit.seconds)
+    if report:
+        report(PlanProgress("measure", name, 1, 1, "", time.perf_counter() - began))
+    return found
+
+
+def _digest(sets: Sets) -> str:
+    prints = [getattr(sets, name).fingerprint for name in SETS]
+    return hashlib.sha256(";".join(prints).encode()).hexdigest()[:16]
+
+
+def _write(path: Path, done: Measurement, fit: Fit, sets: Sets, rung: Rung) -> None:
+    facts = {
+        "version": _VERSION,
+        "sets": _digest(sets),
+        "method": sets.train.method,
+        "summary": rung.summary,
+        "measurement": dataclasses.asdict(done),
+        "fit": {
+            "method": fit.method,
+            "config": dataclasses.asdict(fit.config),
+            "outcome": fit.outcome.name,
+            "best_step": float(fit.history["step"][fit.best]),
+            "energy": fit.energy,
+            "force": fit.force,
+            "moved": fit.moved,
+            "history": {name: column.tolist() for name, column in fit.history.items()},
+        },
+    }
+    _replace(path, json.dumps(_plain(facts), indent=1, allow_nan=False))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _replace(path: Path, text: str) -> None:
+    partial = path.with_name(f".{path.name}.part")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
+
+
+def _read(path: Path, name: str, sets: Sets) -> Measurement:
+    facts = _facts(path)
+    if facts["sets"] != _digest(sets):
+        raise StoreMismatchError(
+            f"{path} belongs to other frames", f"delete it, or write {name} to another folder"
+        )
+    return Measurement.from_facts(facts["measurement"])
+
+
+def _facts(path: Path) -> dict[str, Any]:
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+        if facts["version"] > _VERSION:
+            raise ValueError("a newer version wrote it")
+        Measurement.from_facts(facts["measurement"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StoreError(f"{path} is no measured force field: {error}") from error
+    return facts
+
+
+def read_front(folder: str | Path, axes: Sequence[str] = ("micros", "force_rmse")) -> Front:
+    """The measured force fields of a folder.
+
+    Raises:
+        StoreError: if it holds none.
+    """
+    where = Path(folder)
+    if not where.is_dir():
+        raise StoreError(f"there is no folder {where}", "`thalweg fit` makes one")
+    names = [
+        path
+        for path in sorted(where.glob("*.json"))
+        if not path.name.endswith(".plan.json") and path.name != "table.json"
+    ]
+    if not names:
+        raise StoreError(f"{where} holds no measured force field", "`thalweg fit` makes some")
+    records = [Measurement.from_facts(_facts(path)["measurement"]) for path in names]
+    return Front.of(records, axes)
+
+
+def reference(
+    molecule: Molecule, method: AbstractLabelMethod, test: Dataset, *, calls: int = 20
+) -> Measurement:
+    """The label method itself as a point of the plane: no error, and its own time.
+
+    Args:
+        molecule: Of which atoms.
+        method: What to time.
+        test: Geometries to time it on.
+        calls: How many.
+    """
+    labeller = method.prepare(molecule.numbers, molecule.charge)
+    labeller(test.positions[0])
+    spent = []
+    for x in test.positions[1 : calls + 1]:
+        began = time.process_time()
+        labeller(x)
+        spent.append(time.process_time() - began)
+    micros = float(np.median(spent)) * 1e6 if spent else math.nan
+    return Measurement(
+        name=method.name.split(",")[0],
+        parameters=0,
+        energy_rmse=0.0,
+        force_rmse=0.0,
+        force_mae=0.0,
+        force_p95=0.0,
+        ood_energy_rmse=0.0,
+        ood_force_rmse=0.0,
+        micros=micros,
+    )
+
+
+def load_fitted(folder: str | Path, rung: Rung, topology: Topology, sets: Sets) -> ForceField:
+    """The fitted force field of a folder.
+
+    Raises:
+        StoreError: if it was not fitted there, or to other frames.
+    """
+    where = Path(folder)
+    plan = where / f"{rung.name}.plan.json"
+    if not plan.exists() or not (where / f"{rung.name}.fit").exists():
+        raise StoreError(f"{where} holds no fit of {rung.name!r}", "`thalweg fit` makes one")
+    config = FitConfig(**json.loads(plan.read_text(encoding="utf-8")))
+    start = rung.build(topology, sets.train.positions[0], sets.train)
+    done = fit_forcefield(
+        start, sets.train, sets.validation, config, checkpoint=where / f"{rung.name}.fit",
+        stop=lambda: True,
+    )  # fmt: skip
+    return done.force_field
+
+
+def candidate(name: str, build: Builder, config: FitConfig | None = None) -> Rung:
+    """A candidate of your own for `design`."""
+    return Rung(name, "", build, config or FitConfig())

@@ -1,0 +1,115 @@
+"""`thalweg fit` and `thalweg compare` from a name to a figure."""
+
+import json
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from thalweg.cli._app import app
+from thalweg.forcefields.fitting import Dataset
+from thalweg.io import Xtb, label
+from thalweg.workflows import SamplingConfig
+
+pytest.importorskip("tblite")
+pytest.importorskip("ase")
+
+COMMAND = ["fit", "water", "--frames", "8", "--md", "0.05", "--along", "harmonic", "-o"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder whose frames are there already: sampling them by GFN2 is the slow part."""
+    from thalweg.io import molecule
+
+    where = tmp_path_factory.mktemp("fit") / "water"
+    where.mkdir()
+    water = molecule("water")
+    config = SamplingConfig(train=8, validation=4, test=4, hot=4)
+    import dataclasses
+
+    for seed, (name, count) in enumerate(
+        {"train": 8, "validation": 4, "test": 4, "hot": 4}.items()
+    ):
+        from thalweg.forcefields.fitting import rattled
+
+        facts = {"config": dataclasses.asdict(config), "sampler": Xtb().name, "set": name}
+        bare = Dataset.of(water.numbers, rattled(water.positions, count, 0.004, seed),
+                          provenance=facts)  # fmt: skip
+        label(bare, Xtb()).save(where / f"{name}.npz")
+    return where
+
+
+@pytest.fixture(scope="module")
+def fitted(folder):
+    done = CliRunner().invoke(app, [*COMMAND, str(folder), "--json"])
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+def test_fit_measures_and_keeps(fitted, folder):
+    (record,) = fitted["force_fields"]
+    assert record["name"] == "harmonic"
+    assert record["front"]
+    assert 0 < record["energy_rmse"] < 2
+    assert record["survival"] == 1.0
+    assert fitted["reference"]["name"] == "GFN2-xTB"
+    assert fitted["reference"]["micros"] > record["micros"]
+    assert {"harmonic.json", "harmonic.fit", "table.json"} <= {p.name for p in folder.iterdir()}
+
+
+def test_the_same_command_does_nothing_again(fitted, folder):
+    before = (folder / "harmonic.json").stat().st_mtime_ns
+    again = CliRunner().invoke(app, [*COMMAND, str(folder), "--json"])
+    assert again.exit_code == 0, again.output
+    assert (folder / "harmonic.json").stat().st_mtime_ns == before
+    assert "fit harmonic" not in again.stderr
+    other = CliRunner().invoke(app, [*COMMAND, str(folder), "--temperature", "300"])
+    assert other.exit_code == 2
+    assert "was sampled otherwise" in other.stderr
+
+
+def test_compare_draws_what_fit_measured(fitted, folder, tmp_path):
+    figure = tmp_path / "front.svg"
+    done = CliRunner().invoke(app, ["compare", str(folder), "--figure", str(figure), "--json"])
+    assert done.exit_code == 0, done.output
+    facts = json.loads(done.stdout)
+    assert facts["force_fields"] == fitted["force_fields"]
+    assert "1 kcal/mol" in figure.read_text(encoding="utf-8")
+    shown = CliRunner().invoke(app, ["compare", str(folder)])
+    assert "harmonic *" in shown.stdout
+    assert "1 of 1 force field is on the front" in shown.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["fit", "unobtainium"], "no molecule is called"),
+        (["fit", "water", "--labels", "magic"], "no label method"),
+        (["fit", "water", "--along", "spaghetti"], "no kind of force field"),
+        (["fit", "missing.xyz"], "there is no file missing.xyz"),
+        (["compare", "nowhere"], "there is no folder"),
+    ],
+)
+def test_wrong_calls_are_one_line(words, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 2
+    assert message in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_empty_folder_holds_nothing(tmp_path):
+    done = CliRunner().invoke(app, ["compare", str(tmp_path)])
+    assert done.exit_code == 2
+    assert "no measured force field" in done.stderr
+
+
+@pytest.mark.slow
+def test_from_nothing_to_a_front(tmp_path):
+    where = tmp_path / "water"
+    done = CliRunner().invoke(app, [*COMMAND, str(where), "--json"])
+    assert done.exit_code == 0, done.output
+    train = Dataset.load(where / "train.npz")
+    assert train.labelled.all()
+    assert len(np.unique(train.groups)) == 4
