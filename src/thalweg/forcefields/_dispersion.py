@@ -325,9 +325,7 @@ class TangToennies(AbstractBlock):
             decay = harmonic(jnp.asarray(self.decay), a, b)
             energy = geometric(jnp.asarray(self.repulsion), a, b) * jnp.exp(-decay * r)
             for n, c in coefficients.items():
-                # fₙ is the regularised lower incomplete gamma function P(n+1, x).
-                damping = jax.scipy.special.gammainc(jnp.asarray(n + 1.0, r.dtype), decay * r)
-                energy = energy - damping * geometric(jnp.asarray(c), a, b) / r**n
+                energy = energy - _damping(n, decay * r) * geometric(jnp.asarray(c), a, b) / r**n
             return energy
 
         return self.rule.total(geometry, pair)
@@ -335,3 +333,16 @@ class TangToennies(AbstractBlock):
 
 def _volume(box: Float[Array, "3 3"]) -> Scalar:
     return box[0, 0] * box[1, 1] * box[2, 2]
+
+
+def _damping(n: int, x: jax.Array) -> jax.Array:
+    """1 - e⁻ˣ Σₖ₌₀ⁿ xᵏ/k!; below 4 by the rest of the series, where nothing cancels."""
+    near, far = jnp.minimum(x, 4.0), jnp.maximum(x, 4.0)
+    rest = jnp.ones_like(near)
+    for k in reversed(range(n + 2, n + 30)):
+        rest = 1.0 + near / k * rest
+    rest = jnp.exp(-near) * near ** (n + 1) / math.factorial(n + 1) * rest
+    head = jnp.ones_like(far)
+    for k in reversed(range(1, n + 1)):
+        head = 1.0 + far / k * head
+    return jnp.where(x < 4.0, rest, 1.0 - jnp.exp(-far) * head)

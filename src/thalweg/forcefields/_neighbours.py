@@ -29,10 +29,15 @@ def neighbour_pairs(
 
     Raises:
         ArgumentError: if there are more pairs than `capacity`, or a pair could meet twice because
-            the cutoff exceeds half of the box.
+            the cutoff exceeds half of the box; or vesin is missing.
     """
-    import vesin
-
+    try:
+        import vesin
+    except ImportError as error:
+        raise ArgumentError(
+            "lists of neighbours need vesin, which is not installed",
+            "pip install 'thalweg[forcefields]'",
+        ) from error
     x = np.asarray(positions, float)
     if not np.all(np.isfinite(x)):
         atom = int(np.flatnonzero(~np.isfinite(x).all(axis=1))[0])

@@ -135,10 +135,14 @@ def _wave(size):
     return np.cos(turn)[:, None] + np.sin(2.0 * turn)[None, :]
 
 
-@pytest.fixture(scope="module")
-def measured():
-    """Energies of all blocks at a point and around it, and their gradients, by one program."""
-    blocks = _blocks()
+_COMMON = ("bonds", "angles", "torsions", "planes", "lennard-jones", "coulomb", "class two")
+
+
+@pytest.fixture(scope="module", params=["common", pytest.param("others", marks=pytest.mark.slow)])
+def measured(request):
+    """Energies of blocks at a point and around it, and their gradients, by one program."""
+    common = request.param == "common"
+    blocks = {name: block for name, block in _blocks().items() if (name in _COMMON) == common}
 
     def energies(flat):
         geometry = Geometry(flat.reshape(-1, 3))
