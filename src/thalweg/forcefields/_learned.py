@@ -106,7 +106,7 @@ class Edges(eqx.Module):
             real = (centre != other).astype(x.dtype)
         r = norm(steps)
         unit = steps / jnp.where(r > 0, r, 1.0)[..., None]
-        return cls(*(a.astype(dtype) for a in (r, unit, real)), centre, other, n)
+        return cls(r.astype(dtype), unit.astype(dtype), real.astype(dtype), centre, other, n)
 
     def at_other(self, rows: Float[Array, "n *k"]) -> Float[Array, "..."]:
         """Rows of the neighbours, one for each edge."""
@@ -152,8 +152,8 @@ class Perceptron(AbstractPart):
         biases: `(*stack, 1, outputs)`, or `(outputs,)` of a single network.
     """
 
-    weights: tuple[Float[Array, "*stack inputs outputs"], ...]
-    biases: tuple[Float[Array, "*more outputs"], ...]
+    weights: tuple[Float[Array, "..."], ...]
+    biases: tuple[Float[Array, "..."], ...]
 
     @classmethod
     def random(

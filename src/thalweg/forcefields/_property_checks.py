@@ -92,7 +92,7 @@ def forces(case: Case) -> Finding:
         line /= np.linalg.norm(line)
         slope = weights @ case.energies(case.x + offsets[:, None, None] * line)
         worst = max(worst, abs(slope + np.sum(force * line)))
-    value = worst / (1.0 + np.linalg.norm(force))
+    value = worst / (1.0 + float(np.linalg.norm(force)))
     return value, case.limit(1e-6, 5e-2), "relative difference from finite differences"
 
 
@@ -102,7 +102,7 @@ def curl(case: Case) -> Finding:
     shifts = np.eye(case.x.size).reshape(-1, *case.x.shape) * step
     difference = case.forces(case.x + shifts) - case.forces(case.x - shifts)
     jacobian = difference.reshape(case.x.size, -1) / (2.0 * step)
-    value = np.linalg.norm(jacobian - jacobian.T) / np.linalg.norm(jacobian)
+    value = float(np.linalg.norm(jacobian - jacobian.T) / np.linalg.norm(jacobian))
     return value, case.limit(1e-5, 5e-2), "|J - Jᵀ| / |J| of the forces"
 
 
@@ -276,4 +276,5 @@ def _operations(forcefield: ForceField, n: int, pairs: np.ndarray) -> float:
         return sum((block(geometry) for block in forcefield.blocks.values()), jnp.zeros(()))
 
     shapes = (jax.ShapeDtypeStruct((n, 3), float), jax.ShapeDtypeStruct(pairs.shape, jnp.int32))
-    return float(jax.jit(jax.value_and_grad(energy)).lower(*shapes).cost_analysis()["flops"])
+    cost = jax.jit(jax.value_and_grad(energy)).lower(*shapes).cost_analysis()
+    return float((cost or {}).get("flops", float("nan")))
