@@ -4,6 +4,8 @@ Their geometry is computed in the precision of the positions, the network in tha
 arrays (`dtype=` of the constructors), and the energy is returned in that of the positions.
 """
 
+import itertools
+import math
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -176,11 +178,16 @@ class Perceptron(AbstractPart):
                 "sizes of at least 1, and 'float64' or 'float32'",
             )
         lead = () if stack is None else (stack,)
-        keys = jax.random.split(key, len(sizes) - 1)
-        layers = list(zip(keys, sizes[:-1], sizes[1:], strict=True))
+        shapes = [(*lead, m, n) for m, n in itertools.pairwise(sizes)]
+        ends = np.cumsum([math.prod(shape) for shape in shapes])
+        drawn = np.split(np.asarray(jax.random.normal(key, (int(ends[-1]),), dtype)), ends[:-1])
+        pairs = list(zip(drawn, shapes, strict=True))
         return cls(
-            tuple(jax.random.normal(k, (*lead, m, n), dtype) / m**0.5 for k, m, n in layers),
-            tuple(jnp.zeros((*lead, 1, n) if lead else (n,), dtype) for _, _, n in layers),
+            tuple(jnp.asarray(part.reshape(shape) / shape[-2] ** 0.5) for part, shape in pairs),
+            tuple(
+                jnp.asarray(np.zeros((*lead, 1, shape[-1]) if lead else shape[-1:], dtype))
+                for shape in shapes
+            ),
         )
 
     def __call__(self, x: Float[Array, "*rows inputs"]) -> Float[Array, "..."]:

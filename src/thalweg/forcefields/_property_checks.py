@@ -156,8 +156,13 @@ def contact_walls(case: Case) -> Finding:
         return None, 0.0, _NO_COPY
     distances = np.linspace(0.06, 0.14, 33)
     _, points = contact_scans(case, distances)
-    energies = case.pair_energies(points.reshape(-1, *points.shape[2:]))
-    energies = energies.reshape(len(points), -1)
+    n = len(case.x)
+    gaps = np.linalg.norm(points[:, :, :n, None] - points[:, :, None, n:], axis=-1)
+    exposed = np.all(gaps.min(axis=(2, 3)) > distances - 1e-9, axis=1)
+    if not exposed.any():
+        return None, 0.0, "not asked: other atoms are closer than those in contact"
+    points = points[exposed]
+    energies = case.pair_energies(points.reshape(-1, 2 * n, 3)).reshape(len(points), -1)
     holes = np.any(~(np.diff(energies, axis=1) < 0), axis=1)
     return float(holes.sum()), 0.0, f"contacts of {len(holes)} whose wall has a hole (0.6 to 1.4 Å)"
 
