@@ -61,6 +61,8 @@ if TYPE_CHECKING:
     from .dynamics import simulate as simulate
     from .energies import PairEnergy as PairEnergy
     from .energies import system as system
+    from .forcefields import ForceField as ForceField
+    from .forcefields import check_forcefield as check_forcefield
     from .io import system_from_ase as system_from_ase
     from .kinetics import mean_first_passage_time as mean_first_passage_time
     from .kinetics import rate as rate
@@ -114,6 +116,7 @@ _HOMES = {
     ),
     "dynamics": "certify continuation fixed_points lyapunov_spectrum simulate",
     "energies": "PairEnergy system",
+    "forcefields": "ForceField check_forcefield",
     "io": "system_from_ase",
     "kinetics": "mean_first_passage_time rate transition_rates",
     "landscape": (

@@ -102,7 +102,7 @@ def test_splines_reproduce_lennard_jones():
 
     pair = Topology.from_bonds([18, 18], [], masses=[39.948, 39.948])
     block = PairSplines.of_function(
-        lambda r: np.asarray(exact(jnp.asarray(r))), pair, knots=400, start=0.9 * sigma, cutoff=1.0
+        lambda r: np.asarray(exact(jnp.asarray(r))), pair, knots=600, start=0.9 * sigma, cutoff=1.0
     )
     r = jnp.linspace(0.9 * sigma, 1.02, 1001)
 
