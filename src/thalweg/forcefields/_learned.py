@@ -54,6 +54,9 @@ def transferred(block: Block, topology: Topology) -> Block:
     Raises:
         ArgumentError: if an element is unknown to the block, or the block is tied to its topology.
     """
+    move = getattr(block, "on", None)
+    if move is not None:
+        return move(topology)
     elements = getattr(block, "elements", None)
     if elements is None or not hasattr(block, "species"):
         raise ArgumentError(
