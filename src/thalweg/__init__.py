@@ -62,11 +62,8 @@ if TYPE_CHECKING:
     from .energies import PairEnergy as PairEnergy
     from .energies import system as system
     from .forcefields import ForceField as ForceField
-    from .forcefields import forcefield_system as forcefield_system
-    from .forcefields.fitting import Dataset as Dataset
+    from .forcefields import check_forcefield as check_forcefield
     from .forcefields.fitting import fit_forcefield as fit_forcefield
-    from .forcefields.md import run_md as run_md
-    from .io import forcefield_from_openmm as forcefield_from_openmm
     from .io import system_from_ase as system_from_ase
     from .kinetics import mean_first_passage_time as mean_first_passage_time
     from .kinetics import rate as rate
@@ -120,10 +117,9 @@ _HOMES = {
     ),
     "dynamics": "certify continuation fixed_points lyapunov_spectrum simulate",
     "energies": "PairEnergy system",
-    "forcefields": "ForceField forcefield_system",
-    "forcefields.fitting": "Dataset fit_forcefield",
-    "forcefields.md": "run_md",
-    "io": "forcefield_from_openmm system_from_ase",
+    "forcefields": "ForceField check_forcefield",
+    "forcefields.fitting": "fit_forcefield",
+    "io": "system_from_ase",
     "kinetics": "mean_first_passage_time rate transition_rates",
     "landscape": (
         "DisconnectivityTree Landscape Minimum Pathway TransitionNetwork TransitionState "

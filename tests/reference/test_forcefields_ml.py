@@ -102,7 +102,7 @@ def test_splines_reproduce_lennard_jones():
 
     pair = Topology.from_bonds([18, 18], [], masses=[39.948, 39.948])
     block = PairSplines.of_function(
-        lambda r: np.asarray(exact(jnp.asarray(r))), pair, knots=400, start=0.9 * sigma, cutoff=1.0
+        lambda r: np.asarray(exact(jnp.asarray(r))), pair, knots=600, start=0.9 * sigma, cutoff=1.0
     )
     r = jnp.linspace(0.9 * sigma, 1.02, 1001)
 
@@ -259,10 +259,12 @@ def test_symmetry_functions_learn_a_many_body_surface():
     net = SymmetryFunctions.for_topology(
         ARGON, key=jax.random.key(2), descriptor=descriptor, width=16
     ).calibrated(train[0].reshape(-1, 4, 3))
-    learned, losses = _trained(net, train, 600, 1e-2)
+    with jax.numpy_dtype_promotion("standard"):  # as Optax needs
+        learned, losses = _trained(net, train, 600, 1e-2)
     assert losses[-50:].mean() < 0.05 * losses[:5].mean()
     pairs = PairSplines.for_topology(ARGON, knots=40, start=0.2, cutoff=1.0)
-    fitted, _ = _trained(pairs, train, 600, 0.3)
+    with jax.numpy_dtype_promotion("standard"):
+        fitted, _ = _trained(pairs, train, 600, 0.3)
     many, two = _force_error(learned, test), _force_error(fitted, test)
-    assert many < 0.10
-    assert two > 0.15
+    assert many < 0.10, (many, two)
+    assert two > 0.15, (many, two)

@@ -4,6 +4,8 @@ Their geometry is computed in the precision of the positions, the network in tha
 arrays (`dtype=` of the constructors), and the energy is returned in that of the positions.
 """
 
+import itertools
+import math
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -52,6 +54,9 @@ def transferred(block: Block, topology: Topology) -> Block:
     Raises:
         ArgumentError: if an element is unknown to the block, or the block is tied to its topology.
     """
+    move = getattr(block, "on", None)
+    if move is not None:
+        return move(topology)
     elements = getattr(block, "elements", None)
     if elements is None or not hasattr(block, "species"):
         raise ArgumentError(
@@ -106,7 +111,7 @@ class Edges(eqx.Module):
             real = (centre != other).astype(x.dtype)
         r = norm(steps)
         unit = steps / jnp.where(r > 0, r, 1.0)[..., None]
-        return cls(*(a.astype(dtype) for a in (r, unit, real)), centre, other, n)
+        return cls(r.astype(dtype), unit.astype(dtype), real.astype(dtype), centre, other, n)
 
     def at_other(self, rows: Float[Array, "n *k"]) -> Float[Array, "..."]:
         """Rows of the neighbours, one for each edge."""
@@ -152,8 +157,8 @@ class Perceptron(AbstractPart):
         biases: `(*stack, 1, outputs)`, or `(outputs,)` of a single network.
     """
 
-    weights: tuple[Float[Array, "*stack inputs outputs"], ...]
-    biases: tuple[Float[Array, "*more outputs"], ...]
+    weights: tuple[Float[Array, "..."], ...]
+    biases: tuple[Float[Array, "..."], ...]
 
     @classmethod
     def random(
@@ -176,11 +181,16 @@ class Perceptron(AbstractPart):
                 "sizes of at least 1, and 'float64' or 'float32'",
             )
         lead = () if stack is None else (stack,)
-        keys = jax.random.split(key, len(sizes) - 1)
-        layers = list(zip(keys, sizes[:-1], sizes[1:], strict=True))
+        shapes = [(*lead, m, n) for m, n in itertools.pairwise(sizes)]
+        ends = np.cumsum([math.prod(shape) for shape in shapes])
+        drawn = np.split(np.asarray(jax.random.normal(key, (int(ends[-1]),), dtype)), ends[:-1])
+        pairs = list(zip(drawn, shapes, strict=True))
         return cls(
-            tuple(jax.random.normal(k, (*lead, m, n), dtype) / m**0.5 for k, m, n in layers),
-            tuple(jnp.zeros((*lead, 1, n) if lead else (n,), dtype) for _, _, n in layers),
+            tuple(jnp.asarray(part.reshape(shape) / shape[-2] ** 0.5) for part, shape in pairs),
+            tuple(
+                jnp.asarray(np.zeros((*lead, 1, shape[-1]) if lead else shape[-1:], dtype))
+                for shape in shapes
+            ),
         )
 
     def __call__(self, x: Float[Array, "*rows inputs"]) -> Float[Array, "..."]:

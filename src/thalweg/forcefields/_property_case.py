@@ -73,7 +73,9 @@ class Case:
 
     def pair_energies(self, points: np.ndarray) -> np.ndarray:
         """Of two copies, `(m, 2 n, 3)`, in kJ/mol."""
-        return _in_chunks(lambda block: _energies(self.pair, block), points)
+        pair = self.pair
+        assert pair is not None
+        return _in_chunks(lambda block: _energies(pair, block), points)
 
     def forces(self, points: np.ndarray) -> np.ndarray:
         """On the atoms of structures `(m, n, 3)`, in kJ/(mol nm)."""

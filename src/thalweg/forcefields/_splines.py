@@ -117,8 +117,9 @@ class PairSplines(AbstractBlock):
         """One curve for all pairs, the least-squares spline of a function of r in nm.
 
         Raises:
-            ArgumentError: if the function is not finite between the first knot and the cutoff.
+            ArgumentError: if the knots do not ascend, or the function is not finite between them.
         """
+        plain = cls.for_topology(topology, knots=knots, start=start, cutoff=cutoff, separate=0)
         r = np.linspace(start, cutoff, 4 * knots + 1)
         values = np.asarray(function(r), float)
         if not np.isfinite(values).all():
@@ -129,8 +130,9 @@ class PairSplines(AbstractBlock):
         place, weights = _weights(jnp.asarray(r), start, cutoff, knots)
         for offset in range(4):
             design[np.arange(len(r)), np.asarray(place) + offset] = np.asarray(weights[offset])
-        fitted = np.linalg.lstsq(design[:, :knots], values)[0]
-        plain = cls.for_topology(topology, knots=knots, start=start, cutoff=cutoff, separate=0)
+        # The last three coefficients are zero; B-splines condition the normal equations well.
+        free = design[:, :knots]
+        fitted = np.linalg.solve(free.T @ free, free.T @ values)
         curves = jnp.broadcast_to(jnp.asarray(fitted), plain.coefficients.shape)
         return eqx.tree_at(lambda block: block.coefficients, plain, curves)
 

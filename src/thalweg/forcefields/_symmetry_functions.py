@@ -231,9 +231,9 @@ def _bells(
 
 def _monomials(
     unit: Float[Array, "*m 3"], highest: int
-) -> tuple[Float[Array, "*m k"], list[tuple[int, int, int]]]:
+) -> tuple[Float[Array, "*m k"], list[tuple[int, ...]]]:
     """`xᵃ yᵇ zᶜ` of all orders to `highest`, and the exponents (a, b, c)."""
-    exponents = [(0, 0, 0)]
+    exponents: list[tuple[int, ...]] = [(0, 0, 0)]
     orders = [jnp.ones_like(unit[..., :1])]
     before = list(exponents)
     for _ in range(highest):
@@ -251,7 +251,7 @@ def _monomials(
 
 
 def _factors(
-    zetas: tuple[int, ...], exponents: Sequence[tuple[int, int, int]]
+    zetas: tuple[int, ...], exponents: Sequence[tuple[int, ...]]
 ) -> tuple[np.ndarray, np.ndarray]:
     """From products of moments to `2^(1-ζ) Σ (1 + λ u·v)^ζ`, and what a neighbour with itself adds.
 

@@ -92,7 +92,7 @@ def test_single_precision_is_the_networks_and_not_the_energys(energies):
 
 def test_hidden_charges_sum_to_the_total():
     block = blocks()["charges"]
-    charges = block.charges(Geometry(jnp.asarray(X)))
+    charges = eqx.filter_jit(lambda b, x: b.charges(Geometry(x)))(block, jnp.asarray(X))
     assert float(jnp.sum(charges)) == pytest.approx(-1.0, abs=1e-14)
     assert float(jnp.std(charges)) > 1e-3
     with pytest.raises(ArgumentError, match="Ewald"):
@@ -128,18 +128,18 @@ def test_assigned_parameters_know_the_graph_and_nothing_else():
         np.array(numbers)[back], [(8 - i, 8 - j) for i, j in bonds], masses=np.array(masses)[back]
     )
     net = AssignedParameters.for_topology(forward, key=KEY, width=8)
-    one, other = net.terms(), net.on(backward).terms()
+    assign = eqx.filter_jit(lambda net: net.terms())
+    one, other = jax.device_get((assign(net), assign(net.on(backward))))
     for name in ("bond_stiffness", "bond_length", "angle_stiffness", "angle"):
         np.testing.assert_allclose(
             np.sort(getattr(one, name)), np.sort(getattr(other, name)), rtol=1e-12
         )
-    for i in range(one.torsion.shape[1]):
-        np.testing.assert_allclose(
-            np.sort(one.torsion[:, i]), np.sort(other.torsion[:, i]), rtol=1e-11
-        )
+    np.testing.assert_allclose(
+        np.sort(one.torsion, axis=0), np.sort(other.torsion, axis=0), rtol=1e-10
+    )
     np.testing.assert_allclose(one.charges, other.charges[::-1], rtol=1e-11)
     np.testing.assert_allclose(one.charges[6:], one.charges[6], rtol=1e-12)
-    assert float(jnp.sum(one.charges)) == pytest.approx(0.0, abs=1e-14)
+    assert float(np.sum(one.charges)) == pytest.approx(0.0, abs=1e-13)
     assert np.all((np.asarray(one.angle) > 0) & (np.asarray(one.angle) < np.pi))
     assert set(net.blocks()) == {"bonds", "angles", "torsions", "charges"}
     x = jax.random.normal(KEY, (9, 3)) * 0.15
@@ -179,9 +179,9 @@ def test_rings_are_seen():
         (lambda: PairSplines.for_topology(CLUSTER, separate=4), "separate=4"),
         (
             lambda: PairSplines.of_function(
-                lambda r: np.log(r - 0.2), CLUSTER, knots=8, start=0.3, cutoff=np.inf
+                lambda r: np.where(r < 0.2, np.nan, r), CLUSTER, knots=8, start=0.1, cutoff=0.5
             ),
-            "cutoff=inf",
+            r"function\(0.1 nm\)",
         ),
         (lambda: LatentCharges.for_topology(CLUSTER, key=KEY, softening=0.0), "softening"),
         (
