@@ -50,7 +50,7 @@ def system_from_structure(path: str | Path, forcefield: str, *, charge: int = 0)
 
 def _amber(path: Path) -> System:
     require_openmm()
-    from openmm import app
+    from openmm import app, unit
 
     if path.suffix.lower() not in (".pdb", ".cif"):
         raise ArgumentError(
@@ -67,6 +67,8 @@ def _amber(path: Path) -> System:
         raise ArgumentError(
             f"amber14 does not fit {path}: {error}", "it needs standard residues with all hydrogens"
         ) from error
-    positions = np.asarray(structure.getPositions(asNumpy=True)._value, float)
+    stored: Any = structure.getPositions(asNumpy=True)
+    nanometre = unit.nanometers  # pyright: ignore[reportAttributeAccessIssue]
+    positions = np.asarray(stored / nanometre, float)
     mechanics = forcefield_from_openmm(system, structure.topology)
     return forcefield_system(mechanics, positions, name=path.stem)

@@ -74,8 +74,10 @@ def design(  # noqa: PLR0913 - four have defaults
         done = _read(path, rung.name, sets) if path.exists() else None
         if done is None:
             start = rung.build(topology, positions, sets.train)
-            fit = _fitted(rung, start, sets, folder, share, report, stop)
-            done = _measured(rung.name, fit, sets, measuring, report)
+            fit = None
+            if rung.config is not None:
+                fit = _fitted(rung, rung.config, start, sets, folder, share, report, stop)
+            done = _measured(rung.name, start, fit, sets, measuring, report)
             _write(path, done, fit, sets, rung)
         records.append(done)
     return Front.of(records)
@@ -83,6 +85,7 @@ def design(  # noqa: PLR0913 - four have defaults
 
 def _fitted(
     rung: Rung,
+    config: FitConfig,
     start: ForceField,
     sets: Sets,
     folder: Path,
@@ -94,7 +97,6 @@ def _fitted(
     if plan.exists():
         config = FitConfig(**json.loads(plan.read_text(encoding="utf-8")))
     else:
-        config = rung.config
         if share is not None:
             config = affordable_steps(start, sets.train, config, share)
         _replace(plan, json.dumps(dataclasses.asdict(config)))
@@ -114,12 +116,19 @@ def _fitted(
 
 
 def _measured(
-    name: str, fit: Fit, sets: Sets, config: MeasureConfig | None, report: Report | None
+    name: str,
+    start: ForceField,
+    fit: Fit | None,
+    sets: Sets,
+    config: MeasureConfig | None,
+    report: Report | None,
 ) -> Measurement:
     began = time.perf_counter()
     if report:
         report(PlanProgress("measure", name, 0, 1, "", 0.0))
-    found = measure(name, fit.force_field, sets.test, sets.hot, config, train_seconds=fit.seconds)
+    judged = start if fit is None else fit.force_field
+    spent = math.nan if fit is None else fit.seconds
+    found = measure(name, judged, sets.test, sets.hot, config, train_seconds=spent)
     if report:
         report(PlanProgress("measure", name, 1, 1, "", time.perf_counter() - began))
     return found
@@ -130,25 +139,29 @@ def _digest(sets: Sets) -> str:
     return hashlib.sha256(";".join(prints).encode()).hexdigest()[:16]
 
 
-def _write(path: Path, done: Measurement, fit: Fit, sets: Sets, rung: Rung) -> None:
+def _write(path: Path, done: Measurement, fit: Fit | None, sets: Sets, rung: Rung) -> None:
     facts = {
         "version": _VERSION,
         "sets": _digest(sets),
         "method": sets.train.method,
         "summary": rung.summary,
         "measurement": dataclasses.asdict(done),
-        "fit": {
-            "method": fit.method,
-            "config": dataclasses.asdict(fit.config),
-            "outcome": fit.outcome.name,
-            "best_step": float(fit.history["step"][fit.best]),
-            "energy": fit.energy,
-            "force": fit.force,
-            "moved": fit.moved,
-            "history": {name: column.tolist() for name, column in fit.history.items()},
-        },
+        "fit": None if fit is None else _told(fit),
     }
     _replace(path, json.dumps(_plain(facts), indent=1, allow_nan=False))
+
+
+def _told(fit: Fit) -> dict[str, Any]:
+    return {
+        "method": fit.method,
+        "config": dataclasses.asdict(fit.config),
+        "outcome": fit.outcome.name,
+        "best_step": float(fit.history["step"][fit.best]),
+        "energy": fit.energy,
+        "force": fit.force,
+        "moved": fit.moved,
+        "history": {name: column.tolist() for name, column in fit.history.items()},
+    }
 
 
 def _plain(value: Any) -> Any:
@@ -244,6 +257,8 @@ def load_fitted(folder: str | Path, rung: Rung, topology: Topology, sets: Sets) 
         StoreError: if it was not fitted there, or to other frames.
     """
     where = Path(folder)
+    if rung.config is None:
+        return rung.build(topology, sets.train.positions[0], sets.train)
     plan = where / f"{rung.name}.plan.json"
     if not plan.exists() or not (where / f"{rung.name}.fit").exists():
         raise StoreError(f"{where} holds no fit of {rung.name!r}", "`thalweg fit` makes one")

@@ -3,12 +3,27 @@
 import dataclasses
 from collections.abc import Callable
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from thalweg.core import ArgumentError
-from thalweg.forcefields import ForceField, HarmonicAngles, HarmonicBonds, Topology
+from thalweg.forcefields import (
+    AbstractBlock,
+    EquivariantMessages,
+    ForceField,
+    HarmonicAngles,
+    HarmonicBonds,
+    InvariantMessages,
+    PairSplines,
+    SymmetryFunctions,
+    Topology,
+    ZBLRepulsion,
+    class_means,
+    term_kinds,
+)
 from thalweg.forcefields.fitting import Dataset, FitConfig
+from thalweg.io import forcefield_from_mmff, generic_forcefield
 
 Builder = Callable[[Topology, np.ndarray, Dataset], ForceField]
 """Topology, a geometry `(n, 3)` in nm and the training set in; a force field to be fitted out."""
@@ -22,13 +37,13 @@ class Rung:
         name: What it is called.
         summary: What it is, in a few words.
         build: Makes one for a molecule.
-        config: How it is fitted best.
+        config: How it is fitted best; `None`: it is judged as it stands.
     """
 
     name: str
     summary: str
     build: Builder
-    config: FitConfig
+    config: FitConfig | None
 
 
 _BOND = 300_000.0
@@ -38,27 +53,14 @@ _ANGLE = 400.0
 """Usual stiffness of an angle, in kJ/(mol rad²)."""
 
 
-def _classes(topology: Topology, atoms: np.ndarray) -> np.ndarray:
-    """Which terms are alike: those whose atoms have the same symmetry classes, read either way."""
-    words = [tuple(int(rank) for rank in topology.ranks[list(term)]) for term in atoms]
-    words = [min(word, word[::-1]) for word in words]
-    order = {word: place for place, word in enumerate(sorted(set(words)))}
-    return np.asarray([order[word] for word in words], np.int32)
-
-
-def _class_means(values: np.ndarray, kind: np.ndarray) -> np.ndarray:
-    """Mean over frames and terms of each class, from `(m, terms)`."""
-    return np.array([values[:, kind == k].mean() for k in range(int(kind.max(initial=-1)) + 1)])
-
-
 def _harmonic(topology: Topology, positions: np.ndarray, dataset: Dataset) -> ForceField:
     """Bonds and angles whose lengths are the training set's means."""
     x = dataset.positions if len(dataset) else positions[None]
     blocks = {}
     if len(topology.bonds):
-        kind = _classes(topology, topology.bonds)
+        kind = term_kinds(topology.ranks, topology.bonds)
         i, j = topology.bonds.T
-        means = _class_means(np.linalg.norm(x[:, i] - x[:, j], axis=-1), kind)
+        means = class_means(kind, np.linalg.norm(x[:, i] - x[:, j], axis=-1).mean(axis=0))
         blocks["bonds"] = HarmonicBonds(
             jnp.asarray(topology.bonds),
             jnp.asarray(kind),
@@ -66,12 +68,12 @@ def _harmonic(topology: Topology, positions: np.ndarray, dataset: Dataset) -> Fo
             jnp.asarray(means),
         )
     if len(topology.angles):
-        kind = _classes(topology, topology.angles)
+        kind = term_kinds(topology.ranks, topology.angles)
         i, j, k = topology.angles.T
         one, other = x[:, i] - x[:, j], x[:, k] - x[:, j]
         scalar = np.sum(one * other, axis=-1)
         sine = np.linalg.norm(np.cross(one, other), axis=-1)
-        means = _class_means(np.arctan2(sine, scalar), kind)
+        means = class_means(kind, np.arctan2(sine, scalar).mean(axis=0))
         blocks["angles"] = HarmonicAngles(
             jnp.asarray(topology.angles),
             jnp.asarray(kind),
@@ -83,14 +85,75 @@ def _harmonic(topology: Topology, positions: np.ndarray, dataset: Dataset) -> Fo
     return ForceField(topology, blocks)
 
 
+def _stock(topology: Topology, positions: np.ndarray, dataset: Dataset) -> ForceField:
+    return forcefield_from_mmff(topology, positions)
+
+
+def _class_one(topology: Topology, positions: np.ndarray, dataset: Dataset) -> ForceField:
+    return generic_forcefield(topology, positions, "I")
+
+
+def _class_two(topology: Topology, positions: np.ndarray, dataset: Dataset) -> ForceField:
+    return generic_forcefield(topology, positions, "II")
+
+
+def _with(build: Builder, **learned: Callable[[Topology], AbstractBlock]) -> Builder:
+    """Molecular mechanics and what is learned on top of it, fitted together."""
+
+    def both(topology: Topology, positions: np.ndarray, dataset: Dataset) -> ForceField:
+        base = build(topology, positions, dataset)
+        blocks = {name: make(topology) for name, make in learned.items()}
+        return ForceField(topology, base.blocks | blocks)
+
+    return both
+
+
+def _alone(make: Callable[[Topology], AbstractBlock]) -> Builder:
+    """A learned block, and a wall that keeps atoms apart where there are no data."""
+
+    def build(topology: Topology, positions: np.ndarray, dataset: Dataset) -> ForceField:
+        blocks = {"repulsion": ZBLRepulsion.for_topology(topology), "learned": make(topology)}
+        return ForceField(topology, blocks)
+
+    return build
+
+
+def _symmetry_functions(topology: Topology) -> AbstractBlock:
+    return SymmetryFunctions.for_topology(topology, key=jax.random.key(0), dtype="float32")
+
+
+def _invariant(topology: Topology) -> AbstractBlock:
+    return InvariantMessages.for_topology(topology, key=jax.random.key(0), dtype="float32")
+
+
+def _equivariant(topology: Topology) -> AbstractBlock:
+    return EquivariantMessages.for_topology(topology, key=jax.random.key(0), dtype="float32")
+
+
+_MECHANICS = FitConfig(method="gauss-newton")
+_LEARNED = FitConfig(method="adam", steps=4_000, batch=16)
+
 LADDER: dict[str, Rung] = {
     rung.name: rung
     for rung in (
+        Rung("mmff", "MMFF94 as it stands", _stock, None),
+        Rung("harmonic", "harmonic bonds and angles", _harmonic, _MECHANICS),
+        Rung("class1", "class I: torsions, charges, Lennard-Jones", _class_one, _MECHANICS),
+        Rung("class2", "class II: anharmonic, all couplings", _class_two, _MECHANICS),
         Rung(
-            "harmonic",
-            "harmonic bonds and angles",
-            _harmonic,
-            FitConfig(method="gauss-newton"),
+            "splines",
+            "class II and a curve for each kind of pair",
+            _with(_class_two, splines=PairSplines.for_topology),
+            _MECHANICS,
+        ),
+        Rung("acsf", "networks over symmetry functions", _alone(_symmetry_functions), _LEARNED),
+        Rung("invariant", "invariant messages", _alone(_invariant), _LEARNED),
+        Rung("equivariant", "equivariant messages", _alone(_equivariant), _LEARNED),
+        Rung(
+            "delta",
+            "class II and networks over symmetry functions",
+            _with(_class_two, learned=_symmetry_functions),
+            _LEARNED,
         ),
     )
 }
