@@ -252,6 +252,7 @@ def _force_error(block, data):
     return float(jnp.sqrt(jnp.mean((found - gradient) ** 2) / jnp.mean(gradient**2)))
 
 
+@pytest.mark.slow
 def test_symmetry_functions_learn_a_many_body_surface():
     """Forces of 100 unseen frames within 10 % of their size; pair curves stay beyond 15 %."""
     train, test = _frames(jax.random.key(0), 200), _frames(jax.random.key(1), 100)
