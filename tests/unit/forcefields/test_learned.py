@@ -106,7 +106,7 @@ def test_a_block_moves_to_another_molecule(energies):
     place = np.argsort(order)
     bonds = [(int(place[i]), int(place[j])) for i, j in CLUSTER.bonds]
     other = Topology.from_bonds(
-        CLUSTER.numbers[order], bonds, masses=CLUSTER.masses[order], charge=-1
+        CLUSTER.numbers[order].tolist(), bonds, masses=CLUSTER.masses[order].tolist(), charge=-1
     )
     moved = {name: transferred(block, other) for name, block in blocks().items()}
     again = each(ForceField(other, moved), jnp.asarray(X[order]), None)
@@ -124,9 +124,8 @@ def test_assigned_parameters_know_the_graph_and_nothing_else():
     bonds = [(0, 1), (1, 2), (0, 3), (0, 4), (1, 5), (2, 6), (2, 7), (2, 8)]
     masses = [12.011] * 3 + [1.008] * 6
     forward = Topology.from_bonds(numbers, bonds, masses=masses)
-    back = np.arange(9)[::-1]
     backward = Topology.from_bonds(
-        np.array(numbers)[back], [(8 - i, 8 - j) for i, j in bonds], masses=np.array(masses)[back]
+        numbers[::-1], [(8 - i, 8 - j) for i, j in bonds], masses=masses[::-1]
     )
     net = AssignedParameters.for_topology(forward, key=KEY, width=8)
     assign = eqx.filter_jit(lambda net: net.terms())
