@@ -116,7 +116,7 @@ class SymmetryDescriptor(AbstractPart):
         return jnp.concatenate([radial.reshape(n, -1), angular.reshape(n, -1)], axis=-1)
 
     def _angular(
-        self, edges: Edges, fade: Float[Array, "*m"], kind: Float[Array, "*m e"]
+        self, edges: Edges, fade: Float[Array, "*m"], kind: Float[Array, "..."]
     ) -> Float[Array, "n ..."]:
         near = _bells(edges.r, self.angular) * fade[..., None]
         weighted = near[..., :, None] * kind[..., None, :]

@@ -223,6 +223,7 @@ def test_wrong_calls():
         check_forcefield(forcefield, np.full(18, np.nan), jax.random.key(0))
 
 
+@pytest.mark.slow
 def test_an_untrained_network_keeps_every_symmetry_but_has_no_wall():
     net = EquivariantMessages.for_topology(METHANOL, key=jax.random.key(3), features=6, layers=1)
     forcefield = ForceField(METHANOL, {"net": net})
