@@ -131,7 +131,11 @@ def test_positive_parameters_stay_positive():
 
 def test_a_loss_that_is_no_number_is_an_outcome(halves):
     start = harmonic_water()
-    poisoned = ForceField(start.topology, {**start.blocks, "poison": Poison(jnp.asarray(1.0))})
+    poisoned = ForceField(
+        start.topology,
+        {**start.blocks, "poison": Poison(jnp.asarray(1.0))},
+        fixed=("bonds", "angles"),
+    )
     done = fit_forcefield(poisoned, *halves, dataclasses.replace(ADAM, rate_network=1e-3))
     assert done.outcome is Outcome.nonfinite
     assert 1 < done.failed_at <= 20

@@ -126,7 +126,7 @@ def test_respa_conserves_energy_with_a_long_outer_step():
     path = {"masses": [15.999, 1.008, 1.008], "positions": WATER, "key": 3, "replicas": 4}
     split = run_md(whole, integrator=Respa(fast, 4, 1.0), steps=1_000, thin=5, **path)
     plain = run_md(whole, integrator=VelocityVerlet(1.0), steps=1_000, thin=5, **path)
-    assert conservation(split).fluctuation < 0.3 * conservation(plain).fluctuation
+    assert conservation(split).fluctuation < 0.5 * conservation(plain).fluctuation
     assert abs(conservation(split).drift) < 4 * conservation(split).error + 1e-2
 
 
