@@ -211,6 +211,7 @@ def test_the_mean_of_a_committee_is_an_energy(committee, labelled):
         disagreement(committee[:1], labelled.positions)
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_the_posterior_has_the_width_that_the_data_give(labelled):
     """A harmonic posterior: the deviation of each draw's stiffness is that of the curvature.

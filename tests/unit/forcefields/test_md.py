@@ -93,6 +93,7 @@ def test_baoab_has_the_exact_variance_of_positions_at_a_long_step():
     assert temperature(path).mean < 0.85 * 300.0
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_equipartition():
     """Kinetic temperature of flexible water; false alarms 1 in 10⁴."""
