@@ -82,7 +82,7 @@ def test_hartree_fock_of_water_is_the_textbook_one():
     assert done.energies[0] / HARTREE == pytest.approx(-74.942079928192, abs=1e-7)
 
 
-@pytest.mark.parametrize("method", ["gauss-newton", "adam"])
+@pytest.mark.parametrize("method", ["gauss-newton", pytest.param("adam", marks=pytest.mark.slow)])
 def test_a_water_model_is_recovered_from_its_own_labels(method):
     """Flexible TIP3P (Jorgensen et al. 1983 with AMBER's force constants), to 1e-6."""
     exact = harmonic_water()

@@ -131,7 +131,11 @@ def test_positive_parameters_stay_positive():
 
 def test_a_loss_that_is_no_number_is_an_outcome(halves):
     start = harmonic_water()
-    poisoned = ForceField(start.topology, {**start.blocks, "poison": Poison(jnp.asarray(1.0))})
+    poisoned = ForceField(
+        start.topology,
+        {**start.blocks, "poison": Poison(jnp.asarray(1.0))},
+        fixed=("bonds", "angles"),
+    )
     done = fit_forcefield(poisoned, *halves, dataclasses.replace(ADAM, rate_network=1e-3))
     assert done.outcome is Outcome.nonfinite
     assert 1 < done.failed_at <= 20
@@ -207,6 +211,7 @@ def test_the_mean_of_a_committee_is_an_energy(committee, labelled):
         disagreement(committee[:1], labelled.positions)
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_the_posterior_has_the_width_that_the_data_give(labelled):
     """A harmonic posterior: the deviation of each draw's stiffness is that of the curvature.

@@ -145,6 +145,7 @@ def test_a_method_is_an_energy_and_a_system():
     assert system.labels == ("O", "H", "H")
 
 
+@pytest.mark.slow
 def test_processes_give_the_same_labels(tmp_path):
     pytest.importorskip("tblite")
     alone = label(_frames(3), Xtb())
