@@ -13,7 +13,7 @@ from thalweg.core import (
     StoreMismatchError,
 )
 from thalweg.dynamics import recognise_cycle
-from thalweg.landscape import FlowStore
+from thalweg.landscape import Landscape
 from thalweg.workflows import FlowMapConfig, map_flow
 
 
@@ -111,8 +111,15 @@ def test_bistable_circuit(tmp_path):
     assert a != b
     again = map_flow(circuit, store, drive, config, report=said.append)
     assert len(again.links) == len(graph.links) == 2
-    with FlowStore.open(store) as opened:
-        assert opened.graph().connections() == graph.connections()
+    with Landscape.open(store) as opened:
+        assert opened.flow.connections() == graph.connections()
+        assert opened.integrity().problems == ()
+        runs = opened.store.frame("runs")
+        assert runs["status"].tolist() == ["interrupted", "finished", "finished"]
+        assert "64" in runs["config"][0]
+        rounds = opened.store.frame("rounds")
+        assert rounds["kind"].tolist() == ["rests", "starts", "ways"]
+        assert rounds["run"].tolist() == [0, 1, 1]
     with pytest.raises(StoreMismatchError, match="belongs to the flow"):
         map_flow(circuit, store, 2 * drive, config)
     assert graph.to_networkx().number_of_edges() == 2
