@@ -148,6 +148,7 @@ def _follow(
     from thalweg.landscape import Landscape, pathway
 
     with Landscape.open(store) as landscape:
+        landscape.store.require("energy")
         system = system_of(landscape.header, store, *named)
         if temperature is not None:
             via = _fastest(landscape, ends, temperature)

@@ -115,6 +115,21 @@ class FlowGraph:
         """Stable rests and cycles."""
         return [node for node in self.nodes if node.attracts]
 
+    def leading(self, node: FlowNode) -> complex:
+        """The eigenvalue of a node that decides how stable it is; NaN if none is known.
+
+        That of the largest real part at a rest of a flow, of the largest modulus at one of a map.
+        Of a cycle it is the multiplier of the largest modulus; along the cycle of a flow itself one
+        multiplier is 1, and it does not count.
+        """
+        values = node.eigenvalues
+        if not node.periodic and not self.discrete:
+            order = np.argsort(-np.real(values), kind="stable")
+        else:
+            values = values[0 if self.discrete else 1 :]
+            order = np.argsort(-np.abs(values), kind="stable")
+        return complex(values[order[0]]) if len(values) else complex(math.nan)
+
     def connections(self) -> list[tuple[int, int, int]]:
         """`(saddle, attractor, attractor)` for each index-1 saddle with both ways followed."""
         found = []

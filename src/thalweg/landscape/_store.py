@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -249,6 +249,26 @@ class Store:
 
     # Reading
 
+    def require(self, kind: Literal["energy", "flow"]) -> None:
+        """Say what this store is, where it is asked for what only the other kind has.
+
+        Raises:
+            StoreError: if it is of the other kind; the hint says what to use instead.
+        """
+        if self.header.kind == kind:
+            return
+        if kind == "energy":
+            raise StoreError(
+                f"{self.name} holds the graph of a flow ({self.header.name}), which has no energy: "
+                "no minima, transition states, thermodynamics or rates",
+                f"`thalweg info {self.name}` lists its attractors and saddles, "
+                f"`thalweg tree {self.name}` draws them; in Python, Landscape.flow",
+            )
+        raise StoreError(
+            f"{self.name} holds the landscape of an energy ({self.header.name}), not of a flow",
+            "its minima and transition states are in Landscape.network",
+        )
+
     def load_network(self, *, points: bool = False) -> TransitionNetwork:
         """Everything found, as frozen arrays.
 
@@ -258,7 +278,7 @@ class Store:
         Raises:
             StoreError: if the store is of a flow.
         """
-        self._must_be("energy")
+        self.require("energy")
         with self._reading() as connection:
             found = read.network(connection)
         if not points:
@@ -272,7 +292,7 @@ class Store:
         Raises:
             StoreError: if the store is of an energy.
         """
-        self._must_be("flow")
+        self.require("flow")
         nodes = [rows.node_from_row(row, self.header.dof) for row in self._rows(schema.nodes)]
         links = [rows.link_from_row(row) for row in self._rows(schema.links)]
         totals = {name: self.state.get(name, 0) for name in ("starts", "blown_up", "undecided")}
@@ -285,7 +305,7 @@ class Store:
         Raises:
             StoreError: if some have none (an imported list of energies), or the store is of a flow.
         """
-        self._must_be("energy")
+        self.require("energy")
         table = schema.POINTS[kind]
         with self._reading() as connection:
             blobs = connection.execute(sa.select(table.c.x).order_by(table.c.id)).scalars().all()
@@ -338,7 +358,7 @@ class Store:
 
     def attempts(self) -> dict[tuple[int, int | None], tuple[int, int]]:
         """Searches begun and successes, by `(minimum_a, minimum_b)`; `None` for single-ended."""
-        self._must_be("energy")
+        self.require("energy")
         c = schema.attempts.c
         query = sa.select(
             c.minimum_a, c.minimum_b, sa.func.sum(c.times), sa.func.sum(c.successes)
@@ -353,25 +373,9 @@ class Store:
 
     def _must_have(self, table: sa.Table) -> None:
         if table in (schema.nodes, schema.links):
-            self._must_be("flow")
+            self.require("flow")
         elif table in (*schema.POINTS.values(), schema.rejected, schema.attempts):
-            self._must_be("energy")
-
-    def _must_be(self, kind: str) -> None:
-        """Say in one line what this store is, where it is asked for what only the other has."""
-        if self.header.kind == kind:
-            return
-        if kind == "energy":
-            raise StoreError(
-                f"{self.name} holds the graph of a flow ({self.header.name}), which has no energy: "
-                "no minima, transition states, thermodynamics or rates",
-                f"`thalweg info {self.name}` lists its attractors and saddles, "
-                f"`thalweg tree {self.name}` draws them; in Python, Landscape.flow",
-            )
-        raise StoreError(
-            f"{self.name} holds the landscape of an energy ({self.header.name}), not of a flow",
-            "its minima and transition states are in Landscape.network",
-        )
+            self.require("energy")
 
     def _rows(self, table: sa.Table) -> list[dict[str, Any]]:
         self._must_have(table)
