@@ -88,8 +88,8 @@ def draw(graph: "FlowGraph", figure: Path) -> None:
 def show_nodes(graph: "FlowGraph", most: int) -> None:
     """A table of rests and cycles, attractors first, the largest basins before the others."""
     ordered = sorted(graph.nodes, key=lambda node: (not node.attracts, -node.hits, node.id))
-    leading = "leading multiplier" if graph.discrete else "leading eigenvalue"
-    headings = ("id", "kind", "unstable", leading, "period", "hits", "share of starts (95 %)")
+    leading = "multiplier" if graph.discrete else "eigenvalue"
+    headings = ("id", "kind", "unstable", leading, "period", "hits", "share (95 %)")
     table = _table(*headings, "point")
     for node in ordered[:most]:
         facts = _node_json(node, graph)
@@ -117,7 +117,8 @@ def _table(*headings: str) -> "Table":
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in headings:
-        table.add_column(heading, justify="left" if heading in {"kind", "point"} else "right")
+        left = heading in {"kind", "point"}
+        table.add_column(heading, justify="left" if left else "right", no_wrap=not left)
     return table
 
 

@@ -14,7 +14,9 @@ from thalweg.dynamics import (
     Cycle,
     FixedPoints,
     Reach,
+    Verdict,
     fixed_points,
+    floquet_multipliers,
     reach,
     recognise_cycle,
 )
@@ -189,10 +191,25 @@ def _kind(off: np.ndarray, slack: float) -> NodeKind:
 
 
 def cycle_node(law: Law, cycle: Cycle, number: int) -> FlowNode:
-    """A recognised cycle."""
+    """A recognised cycle, and by its Floquet multipliers what kind it is of.
+
+    One whose multipliers cannot be had (they overflow, say) is `neutral`, without any.
+    """
+    try:
+        found = floquet_multipliers(law.dynamics, cycle.loop[0], law.drive, period=cycle.period)
+    except ArgumentError:
+        return FlowNode(
+            id=number, kind="neutral", x=cycle.loop[0], unstable=0, loop=cycle.loop,
+            eigenvalues=np.zeros(0, complex), period=cycle.period,
+            residual=cycle.closure * cycle.size,
+        )  # fmt: skip
+    kinds: dict[Verdict, NodeKind] = {
+        Verdict.stable: "cycle", Verdict.unstable: "saddle", Verdict.undecided: "neutral",
+    }  # fmt: skip
     return FlowNode(
-        id=number, kind="cycle", x=cycle.loop[0], unstable=0, eigenvalues=np.zeros(0, complex),
-        period=cycle.period, loop=cycle.loop, residual=cycle.closure * cycle.size,
+        id=number, kind=kinds[found.verdict], x=found.x, unstable=found.unstable,
+        eigenvalues=found.multipliers, period=found.period, loop=cycle.loop,
+        residual=found.closure, doubt=found.doubt,
     )  # fmt: skip
 
 
