@@ -145,9 +145,12 @@ def test_the_drawing_of_a_flow(flow_store, tmp_path):
         ["path", "0", "1"],
         ["volume"],
         ["export", "-f", "csv", "-o", "."],
+        ["network"],
+        ["report"],
     ],
 )
-def test_readers_of_an_energy_say_what_a_flow_is(flow_store, words):
+def test_readers_of_an_energy_say_what_a_flow_is(flow_store, words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     done = thalweg(words[0], flow_store, *words[1:])
     assert done.exit_code == 2, done.stderr
     assert "holds the graph of a flow (toggle), which has no energy" in done.stderr

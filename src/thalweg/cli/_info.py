@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from . import _options as options
 from ._flow import graph_json, show_links, show_nodes
 from ._map_report import counts_json
-from ._talk import EXIT_FAILED, AsJson, Traceback, check_store, data, print_json, reported
+from ._talk import EXIT_FAILED, check_store, data, print_json, reported
 from ._values import count, duration, energy, plain
 
 if TYPE_CHECKING:
@@ -23,15 +24,15 @@ _COLUMNS = ("id", "energy", "order", "log_product", "hits", "component")
 
 @reported
 def info(
-    store: Annotated[str, typer.Argument(metavar="STORE", show_default=False)],
+    store: options.Store,
     lowest: Annotated[
         int, typer.Option(metavar="N", help="Minima to list, lowest first; nodes of a flow.")
     ] = 10,
     check: Annotated[
         bool, typer.Option("--check", help="Check the store too; exit code 1 if it is broken.")
     ] = False,
-    as_json: AsJson = False,
-    traceback: Traceback = False,
+    as_json: options.AsJson = False,
+    traceback: options.Traceback = False,
 ) -> None:
     """Say what a landscape holds, where it came from, and what is probably missing.
 

@@ -10,10 +10,7 @@ from . import _options as options
 from ._find import check_system, find_system
 from ._runtime import prepare_jax
 from ._talk import (
-    AsJson,
     CliError,
-    Quiet,
-    Traceback,
     check_store,
     check_writable,
     print_json,
@@ -25,7 +22,7 @@ from ._values import count, duration, size
 
 @reported
 def report(
-    store: Annotated[str, typer.Argument(metavar="STORE", show_default=False)],
+    store: options.Store,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -66,9 +63,9 @@ def report(
     modes: options.Modes = None,
     system: options.System = None,
     energy: options.Energy = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    traceback: Traceback = False,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
+    traceback: options.Traceback = False,
 ) -> None:
     """Write everything known about a landscape as one HTML file that needs no network.
 

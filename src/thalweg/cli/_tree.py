@@ -10,10 +10,7 @@ from . import _options as options
 from ._flow import draw, graph_json, refuse
 from ._talk import (
     EXIT_FAILED,
-    AsJson,
     CliError,
-    Quiet,
-    Traceback,
     check_store,
     check_writable,
     complain,
@@ -56,7 +53,7 @@ _MEANINGS = {
 
 @reported
 def tree(
-    store: Annotated[str, typer.Argument(metavar="STORE", show_default=False)],
+    store: options.Store,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -104,9 +101,9 @@ def tree(
         bool,
         typer.Option("--all", help="Draw the pieces beside that of the global minimum as well."),
     ] = False,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    traceback: Traceback = False,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
+    traceback: options.Traceback = False,
 ) -> None:
     """Draw the disconnectivity graph of a landscape.
 
