@@ -8,14 +8,12 @@ from ._find import load_object
 from ._flow import draw, graph_json
 from ._interrupt import Interrupts
 from ._talk import EXIT_FAILED, CliError, print_json, talk
+from ._tree import FIGURES
 from ._values import count
 
 if TYPE_CHECKING:
     from thalweg.circuits import NamedCircuit
     from thalweg.landscape import FlowGraph
-
-FIGURES = (".png", ".pdf", ".svg")
-"""Endings of figures."""
 
 
 def find_dynamics(text: str) -> "NamedCircuit | None":
