@@ -132,6 +132,19 @@ def test_the_drawing_of_a_flow(flow_store, tmp_path):
     assert "drawn in" in done.stderr
     assert json.loads(done.stdout)["file"] == str(figure)
     assert b"<svg" in figure.read_bytes()
+    page = tmp_path / "flow.html"
+    done = thalweg("report", flow_store, "-o", str(page), "--json")
+    assert done.exit_code == 0, done.stderr
+    text = page.read_text(encoding="utf-8")
+    assert json.loads(done.stdout)["bytes"] == len(text.encode())
+    assert "<svg" in text
+    assert "http-equiv" in text
+    assert "<script" not in text
+    assert "{{" not in text
+    assert "<td>cycle</td><td>0</td><td>0.00086</td>" in text
+    assert "50.0 % (40.4 to 59.6)" in text
+    done = thalweg("report", flow_store, "-o", str(page), "--from", "0")
+    assert "--from goes with an energy" in done.stderr
     done = thalweg("tree", flow_store, "-o", str(figure), "--temperature", "1")
     assert done.exit_code == 2
     assert "--temperature goes with an energy" in done.stderr
@@ -146,7 +159,6 @@ def test_the_drawing_of_a_flow(flow_store, tmp_path):
         ["volume"],
         ["export", "-f", "csv", "-o", "."],
         ["network"],
-        ["report"],
     ],
 )
 def test_readers_of_an_energy_say_what_a_flow_is(flow_store, words, tmp_path, monkeypatch):
