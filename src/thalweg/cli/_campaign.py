@@ -8,16 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from . import _options as options
 from ._campaign_new import new
 from ._campaign_status import status
-from ._campaign_talk import Store, check_campaign
+from ._campaign_talk import check_campaign
 from ._runtime import prepare_jax
 from ._talk import (
     EXIT_FAILED,
-    AsJson,
     CliError,
-    Quiet,
-    Traceback,
     check_writable,
     complain,
     print_json,
@@ -42,7 +40,7 @@ campaign = typer.Typer(
 
 @reported
 def ask(
-    store: Store,
+    store: options.Store,
     number: Annotated[
         int | None,
         typer.Option(
@@ -83,9 +81,9 @@ def ask(
             help="Whether spare wells measure the noise. Default: the spare wells of a plate do.",
         ),
     ] = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    traceback: Traceback = False,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
+    traceback: options.Traceback = False,
 ) -> None:
     """Fill a plate: a CSV file of wells with empty columns for their results."""
     check_campaign(store)
@@ -131,16 +129,16 @@ def _write(
 
 @reported
 def tell(
-    store: Store,
+    store: options.Store,
     file: Annotated[
         str,
         typer.Argument(
             metavar="FILE", show_default=False, help="CSV file with results; - for standard input."
         ),
     ],
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    traceback: Traceback = False,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
+    traceback: options.Traceback = False,
 ) -> None:
     """Take results in: the file of `ask`, its columns value and status filled in.
 
@@ -191,7 +189,7 @@ class What(enum.StrEnum):
 
 @reported
 def export(
-    store: Store,
+    store: options.Store,
     what: Annotated[
         What,
         typer.Option(
@@ -217,9 +215,9 @@ def export(
             help="CSV file to write. Default: standard output.",
         ),
     ] = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    traceback: Traceback = False,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
+    traceback: options.Traceback = False,
 ) -> None:
     """Write samples, decisions, results or the whole log as a table."""
     check_campaign(store)
@@ -252,14 +250,14 @@ def export(
 
 @reported
 def assay(
-    store: Store,
+    store: options.Store,
     version: Annotated[str, typer.Argument(metavar="VERSION", show_default=False)],
     note: Annotated[
         str, typer.Option(metavar="TEXT", show_default=False, help="What has changed.")
     ] = "",
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    traceback: Traceback = False,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
+    traceback: options.Traceback = False,
 ) -> None:
     """Declare another assay: every chain measures its present point anew and begins there.
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ._campaign_talk import Store
+from . import _options as options
 from ._runtime import prepare_jax
-from ._talk import AsJson, CliError, Quiet, Traceback, check_writable, print_json, reported, talk
+from ._talk import CliError, check_writable, print_json, reported, talk
 from ._values import count, parse_duration
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def _several(help_: str, metavar: str) -> object:
 
 @reported
 def new(
-    store: Store,
+    store: options.Store,
     range_: Annotated[
         list[str] | None,
         typer.Option(
@@ -117,11 +117,11 @@ def new(
             help="Offer a well again if it has no result after 24h, say.",
         ),
     ] = None,
-    key: Annotated[int, typer.Option(metavar="N", help="Seed of all random numbers.")] = 0,
+    key: options.Key = 0,
     name: Annotated[str, typer.Option(metavar="TEXT", show_default=False, help="A title.")] = "",
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    traceback: Traceback = False,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
+    traceback: options.Traceback = False,
 ) -> None:
     """Make a campaign: what may be varied, what a measurement returns, how chains move.
 

@@ -5,14 +5,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ._campaign_talk import Store, check_campaign
+from . import _options as options
+from ._campaign_talk import check_campaign
 from ._runtime import prepare_jax
 from ._talk import (
     EXIT_FAILED,
-    AsJson,
     CliError,
-    Quiet,
-    Traceback,
     complain,
     data,
     print_json,
@@ -27,7 +25,7 @@ if TYPE_CHECKING:
 
 @reported
 def status(
-    store: Store,
+    store: options.Store,
     check: Annotated[
         bool,
         typer.Option("--check", help="Recompute every decision from the log and check its hashes."),
@@ -40,9 +38,9 @@ def status(
             help="With --check: a head that was noted earlier must be part of the log.",
         ),
     ] = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    traceback: Traceback = False,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
+    traceback: options.Traceback = False,
 ) -> None:
     """Say how far a campaign is, how well it mixes, how noisy the assay is, and what is wrong."""
     check_campaign(store)

@@ -1,13 +1,8 @@
 """What the commands of `thalweg campaign` share."""
 
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from ._errors import CliError
-
-Store = Annotated[str, typer.Argument(metavar="STORE", show_default=False)]
 
 
 def check_campaign(path: str) -> None:

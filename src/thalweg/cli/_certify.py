@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from . import _options as options
 from ._find import load_object
 from ._runtime import prepare_jax
 from ._talk import (
     EXIT_FAILED,
-    AsJson,
     CliError,
-    Quiet,
-    Traceback,
     data,
     print_json,
     reported,
@@ -36,22 +34,8 @@ _COORDINATES = 4
 
 @reported
 def certify(
-    name: Annotated[
-        str,
-        typer.Argument(
-            metavar="CIRCUIT",
-            show_default=False,
-            help="A name of the catalogue, an .npz file, or module:attribute.",
-        ),
-    ],
-    drive: Annotated[
-        str | None,
-        typer.Option(
-            metavar="X,Y,…",
-            show_default=False,
-            help="Constant drive. Default: that of the catalogue or the file.",
-        ),
-    ] = None,
+    name: options.Circuit,
+    drive: options.Drive = None,
     dt: Annotated[
         float | None,
         typer.Option(metavar="H", show_default=False, help="Also certify the Euler map at step H."),
@@ -59,27 +43,12 @@ def certify(
     starts: Annotated[
         int, typer.Option(metavar="N", min=1, help="Random starts of the search for fixed points.")
     ] = 256,
-    scale: Annotated[
-        float | None,
-        typer.Option(
-            metavar="S",
-            show_default=False,
-            help="Standard deviation of the starts. Default: what the circuit proposes, else 1.",
-        ),
-    ] = None,
-    dof: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            min=1,
-            show_default=False,
-            help="Number of coordinates, for a system that does not say it.",
-        ),
-    ] = None,
-    key: Annotated[int, typer.Option(metavar="N", help="Seed of the starts.")] = 0,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    traceback: Traceback = False,
+    scale: options.Scale = None,
+    dof: options.Dof = None,
+    key: options.Key = 0,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
+    traceback: options.Traceback = False,
 ) -> None:
     """Say where a circuit rests, how stable each rest is, and what proves it.
 

@@ -2,7 +2,8 @@
 
 import dataclasses
 
-from ._talk import AsJson, Traceback, data, print_json, reported
+from . import _options as options
+from ._talk import data, print_json, reported
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,7 +74,7 @@ REFERENCES = (
 
 
 @reported
-def cite(as_json: AsJson = False, traceback: Traceback = False) -> None:
+def cite(as_json: options.AsJson = False, traceback: options.Traceback = False) -> None:
     """List the papers behind the methods, to cite what you use."""
     if as_json:
         print_json([dataclasses.asdict(reference) for reference in REFERENCES])

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from ._talk import AsJson, Quiet, Traceback, print_json, reported, talk
+from . import _options as options
+from ._talk import print_json, reported, talk
 
 
 class DataSet(enum.StrEnum):
@@ -27,9 +28,9 @@ def data_(
             help="Where to put it. Default: thalweg/data below the user's cache folder.",
         ),
     ] = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    traceback: Traceback = False,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
+    traceback: options.Traceback = False,
 ) -> None:
     """Fetch a data set: mnist, the 70,000 handwritten digits of 28 x 28 pixels.
 

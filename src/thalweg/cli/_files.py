@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from . import _options as options
 from ._runtime import prepare_jax
 from ._talk import (
     EXIT_FAILED,
-    AsJson,
     CliError,
-    Quiet,
-    Traceback,
     check_store,
     check_writable,
     complain,
@@ -44,7 +42,7 @@ class Kind(enum.StrEnum):
 
 @reported
 def export(
-    store: Annotated[str, typer.Argument(metavar="STORE", show_default=False)],
+    store: options.Store,
     format_: Annotated[
         Format,
         typer.Option(
@@ -66,9 +64,9 @@ def export(
         ),
     ] = None,
     kind: Annotated[Kind, typer.Option(help="Which structures, for xyz.")] = Kind.minima,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    traceback: Traceback = False,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
+    traceback: options.Traceback = False,
 ) -> None:
     """Write a landscape as PATHSAMPLE files, extended xyz, npz or CSV."""
     check_store(store)
@@ -154,9 +152,9 @@ def import_(
             help="What the points are of, as for `thalweg map`, which can then go on from them.",
         ),
     ] = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    traceback: Traceback = False,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
+    traceback: options.Traceback = False,
 ) -> None:
     """Read PATHSAMPLE files into a new store."""
     source = folder.parent if folder.name == "min.data" else folder

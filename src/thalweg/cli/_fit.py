@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from . import _options as options
 from ._interrupt import Interrupts
 from ._talk import (
-    AsJson,
     CliError,
-    Quiet,
-    Traceback,
     check_writable,
     data,
     print_json,
@@ -75,13 +73,13 @@ def fit(
         float, typer.Option(metavar="PS", help="Length of the runs that test survival, in ps.")
     ] = 5.0,
     charge: Annotated[int, typer.Option(metavar="Q", help="Total charge.")] = 0,
-    key: Annotated[int, typer.Option(metavar="N", help="Seed of all random numbers.")] = 0,
+    key: options.Key = 0,
     workers: Annotated[
         int, typer.Option(metavar="N", min=1, help="Processes that compute labels.")
     ] = 1,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    traceback: Traceback = False,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
+    traceback: options.Traceback = False,
 ) -> None:
     """Fit force fields to a level of theory, and measure what each is worth and costs.
 
@@ -181,9 +179,9 @@ def compare(
             help="Draw accuracy against speed, as png, pdf or svg.",
         ),
     ] = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    traceback: Traceback = False,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
+    traceback: options.Traceback = False,
 ) -> None:
     """Compare the force fields that `thalweg fit` measured: which ones does no other beat?"""
     if not folder.is_dir():

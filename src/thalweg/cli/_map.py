@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from . import _map_options as options
+from . import _map_options as own
+from . import _options as options
 from ._find import check_system, default_store, find_system, is_structure
 from ._interrupt import Interrupts
 from ._map_flow import check_wishes, find_dynamics, map_dynamics
@@ -19,10 +20,7 @@ from ._progress import MapReporter
 from ._runtime import prepare_jax
 from ._talk import (
     EXIT_FAILED,
-    AsJson,
     CliError,
-    Quiet,
-    Traceback,
     check_writable,
     print_json,
     reported,
@@ -37,30 +35,30 @@ if TYPE_CHECKING:
 
 @reported
 def map_(
-    system: options.System,
-    output: options.Output = None,
+    system: own.System,
+    output: own.Output = None,
     energy: options.Energy = None,
-    key: options.Key = None,
+    key: options.Key = 0,
     drive: options.Drive = None,
     dof: options.Dof = None,
-    figure: options.Figure = None,
-    budget: options.Budget = None,
-    minima: options.Minima = None,
-    transition_states: options.TransitionStates = None,
-    coverage: options.Coverage = None,
-    searches: options.Searches = None,
-    quenches: options.Quenches = None,
-    walkers: options.Walkers = None,
-    hops: options.Hops = None,
-    patience: options.Patience = None,
-    temperature: options.Temperature = None,
-    climbs: options.Climbs = None,
-    pairs: options.Pairs = None,
-    lanes: options.Lanes = None,
-    workers: options.Workers = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    traceback: Traceback = False,
+    figure: own.Figure = None,
+    budget: own.Budget = None,
+    minima: own.Minima = None,
+    transition_states: own.TransitionStates = None,
+    coverage: own.Coverage = None,
+    searches: own.Searches = None,
+    quenches: own.Quenches = None,
+    walkers: own.Walkers = None,
+    hops: own.Hops = None,
+    patience: own.Patience = None,
+    temperature: own.Temperature = None,
+    climbs: own.Climbs = None,
+    pairs: own.Pairs = None,
+    lanes: own.Lanes = None,
+    workers: own.Workers = None,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
+    traceback: options.Traceback = False,
 ) -> None:
     """Map a landscape: find minima and transition states, certify and connect them.
 
@@ -97,9 +95,7 @@ def map_(
     dynamics = None if is_structure(system) else find_dynamics(system)
     if dynamics is not None:
         check_wishes(wishes, figure)
-        code = map_dynamics(
-            dynamics, store, drive, dof, key or 0, figure, as_json=as_json, quiet=quiet
-        )
+        code = map_dynamics(dynamics, store, drive, dof, key, figure, as_json=as_json, quiet=quiet)
         if code:
             raise typer.Exit(code)
         return

@@ -1,20 +1,19 @@
 """`thalweg map` of a dynamics: attractors, saddles and what leads where."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from . import _certify as circuits
 from ._find import load_object
+from ._flow import draw, graph_json
 from ._interrupt import Interrupts
 from ._talk import EXIT_FAILED, CliError, print_json, talk
+from ._tree import FIGURES
 from ._values import count
 
 if TYPE_CHECKING:
     from thalweg.circuits import NamedCircuit
     from thalweg.landscape import FlowGraph
-
-FIGURES = (".png", ".pdf", ".svg")
-"""Endings of figures."""
 
 
 def find_dynamics(text: str) -> "NamedCircuit | None":
@@ -96,7 +95,7 @@ def map_dynamics(
             report=lambda said: console.print(said, markup=False), interrupted=stop.asked,
         )  # fmt: skip
     if figure is not None and graph.nodes:
-        _draw(graph, figure)
+        draw(graph, figure)
     where = f", drawn in [bold]{figure}[/]" if figure is not None and graph.nodes else ""
     console.print(
         f"{graph}; of {count(graph.starts, 'random start')} {graph.blown_up} blew up and "
@@ -116,39 +115,5 @@ def facts(graph: "FlowGraph", store: str, figure: Path | None) -> dict[str, Any]
         "dynamics": graph.name,
         "store": store,
         "figure": None if figure is None else str(figure),
-        "nodes": [
-            {
-                "id": node.id,
-                "kind": node.kind,
-                "unstable": node.unstable,
-                "hits": node.hits,
-                "period": node.period,
-                "x": node.x,
-            }
-            for node in graph.nodes
-        ],
-        "links": [
-            {
-                "source": link.source,
-                "direction": link.direction,
-                "side": link.side,
-                "rate": link.rate,
-                "end": link.end,
-                "target": link.target,
-            }
-            for link in graph.links
-        ],
-        "connections": graph.connections(),
-        "starts": graph.starts,
-        "blown_up": graph.blown_up,
-        "undecided": graph.undecided,
+        **graph_json(graph),
     }
-
-
-def _draw(graph: "FlowGraph", figure: Path) -> None:
-    import matplotlib as mpl
-
-    mpl.use("agg")
-    from thalweg.viz import plot_flow_graph, save_figure
-
-    save_figure(cast("Any", plot_flow_graph(graph).figure), figure)

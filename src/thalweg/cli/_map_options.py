@@ -1,4 +1,4 @@
-"""What `thalweg map` can be told; the defaults are those of `MapConfig.suited_to`."""
+"""What only `thalweg map` can be told; the defaults are those of `MapConfig.suited_to`."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -32,22 +32,6 @@ Output = Annotated[
     ),
 ]
 
-Energy = Annotated[
-    str | None,
-    typer.Option(
-        metavar="NAME",
-        show_default=False,
-        help="Energy of a file of atoms: mmff (organic molecules), amber14 (PDB files), emt, lj, "
-        "or module:function that makes an ASE calculator.",
-    ),
-]
-
-Key = Annotated[int | None, _option("Seed of all random numbers. Default: 0")]
-
-Drive = Annotated[
-    str | None, _option("Constant drive of a dynamics. Default: that of its name or file.", "X,Y,…")
-]
-Dof = Annotated[int | None, _option("Coordinates of a dynamics that does not say how many.")]
 Figure = Annotated[
     Path | None, _option("Draw the graph of a dynamics in this file (.png, .pdf, .svg).", "FILE")
 ]

@@ -5,12 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from . import _options as options
 from ._talk import (
     EXIT_FAILED,
-    AsJson,
     CliError,
-    Quiet,
-    Traceback,
     check_store,
     complain,
     data,
@@ -26,7 +24,7 @@ if TYPE_CHECKING:
 
 @reported
 def network(
-    store: Annotated[str, typer.Argument(metavar="STORE", show_default=False)],
+    store: options.Store,
     sources: Annotated[
         int | None,
         typer.Option(
@@ -40,9 +38,9 @@ def network(
     csv: Annotated[
         bool, typer.Option("--csv", help="Print a table of the minima instead.")
     ] = False,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    traceback: Traceback = False,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
+    traceback: options.Traceback = False,
 ) -> None:
     """Describe the network of minima as a graph.
 

@@ -10,10 +10,7 @@ from . import _options as options
 from ._find import check_system, find_system
 from ._runtime import prepare_jax
 from ._talk import (
-    AsJson,
     CliError,
-    Quiet,
-    Traceback,
     check_store,
     check_writable,
     data,
@@ -35,7 +32,7 @@ _FIGURES = (".png", ".pdf", ".svg")
 
 @reported
 def path(
-    store: Annotated[str, typer.Argument(metavar="STORE", show_default=False)],
+    store: options.Store,
     a: Annotated[int, typer.Argument(metavar="A", help="Id of a minimum.", show_default=False)],
     b: Annotated[int, typer.Argument(metavar="B", help="Id of another.", show_default=False)],
     via: Annotated[
@@ -79,9 +76,9 @@ def path(
     system: options.System = None,
     energy_name: options.Energy = None,
     csv: Annotated[bool, typer.Option("--csv", help="Print the steps as CSV.")] = False,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    traceback: Traceback = False,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
+    traceback: options.Traceback = False,
 ) -> None:
     """Follow the path of steepest descent from minimum A to minimum B.
 
@@ -148,6 +145,7 @@ def _follow(
     from thalweg.landscape import Landscape, pathway
 
     with Landscape.open(store) as landscape:
+        landscape.store.require("energy")
         system = system_of(landscape.header, store, *named)
         if temperature is not None:
             via = _fastest(landscape, ends, temperature)

@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from . import _options as options
 from ._talk import (
     EXIT_FAILED,
-    AsJson,
     CliError,
-    Quiet,
-    Traceback,
     check_store,
     complain,
     data,
@@ -33,7 +31,7 @@ _LN10 = math.log(10.0)
 
 @reported
 def rates(
-    store: Annotated[str, typer.Argument(metavar="STORE", show_default=False)],
+    store: options.Store,
     source: Annotated[
         str,
         typer.Option(
@@ -74,9 +72,9 @@ def rates(
     as_csv: Annotated[
         bool, typer.Option("--csv", help="Print the table of rates as CSV on standard output.")
     ] = False,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    traceback: Traceback = False,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
+    traceback: options.Traceback = False,
 ) -> None:
     """Say how fast a system moves between two sets of minima, and by which path.
 

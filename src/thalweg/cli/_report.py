@@ -2,18 +2,16 @@
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from . import _options as options
 from ._find import check_system, find_system
+from ._flow import graph_json, refuse
 from ._runtime import prepare_jax
 from ._talk import (
-    AsJson,
     CliError,
-    Quiet,
-    Traceback,
     check_store,
     check_writable,
     print_json,
@@ -22,10 +20,13 @@ from ._talk import (
 )
 from ._values import count, duration, size
 
+if TYPE_CHECKING:
+    from thalweg.landscape import Landscape
+
 
 @reported
 def report(
-    store: Annotated[str, typer.Argument(metavar="STORE", show_default=False)],
+    store: options.Store,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -66,14 +67,15 @@ def report(
     modes: options.Modes = None,
     system: options.System = None,
     energy: options.Energy = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    traceback: Traceback = False,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
+    traceback: options.Traceback = False,
 ) -> None:
     """Write everything known about a landscape as one HTML file that needs no network.
 
     It holds the disconnectivity graph, the states with their evidence, thermodynamics, kinetics, a
-    path, and what is probably missing.
+    path, and what is probably missing. Of a flow: its graph, and rests and cycles with their
+    evidence.
     """
     check_store(store)
     target = output or Path(Path(store).stem + ".html" if "://" not in store else "report.html")
@@ -88,11 +90,20 @@ def report(
     prepare_jax()
     from thalweg.landscape import Landscape
     from thalweg.viz import Unavailable, write_report
-    from thalweg.workflows import ReportConfig, gather_report
+    from thalweg.workflows import ReportConfig, gather_report, report_flow
 
     config = ReportConfig(temperature=temperature, start=start, end=end, modes=modes)
     known = None if system is None else find_system(system, energy, None)
     with Landscape.open(store) as landscape:
+        if landscape.header.kind == "flow":
+            wishes = {"temperature": temperature, "from": start, "to": end, "modes": modes}
+            refuse(store, **wishes, system=system)
+            import matplotlib as mpl
+
+            mpl.use("agg")
+            report_flow(landscape, target)
+            _close_flow(landscape, store, target, as_json=as_json, quiet=quiet)
+            return
         gathered = gather_report(landscape, config, system=known)
     write_report(gathered, target)
     sections = {name: getattr(gathered, name) for name in ("thermo", "kinetics", "path")}
@@ -121,3 +132,14 @@ def report(
     )
     if as_json:
         print_json(facts)
+
+
+def _close_flow(
+    landscape: "Landscape", store: str, target: Path, *, as_json: bool, quiet: bool
+) -> None:
+    """The last words about the report of a flow."""
+    written = target.stat().st_size
+    talk(quiet=quiet).print(f"{landscape.flow}; in [bold]{target}[/] ({size(written)}).")
+    if as_json:
+        facts = {"command": "report", "store": store, "file": str(target), "bytes": written}
+        print_json({**facts, **graph_json(landscape.flow)})

@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from . import _options as options
 from ._find import load_object
 from ._talk import (
     EXIT_FAILED,
-    AsJson,
     CliError,
-    Quiet,
-    Traceback,
     check_writable,
     print_json,
     reported,
@@ -55,7 +53,7 @@ def sample(
             help="Steps thrown away. Default: a quarter of --steps, at least 400.",
         ),
     ] = None,
-    key: Annotated[int, typer.Option(metavar="N", help="Seed of all random numbers.")] = 0,
+    key: options.Key = 0,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -77,10 +75,10 @@ def sample(
     float32: Annotated[
         bool, typer.Option("--float32", help="Single precision: faster, and often enough.")
     ] = False,
-    as_json: AsJson = False,
+    as_json: options.AsJson = False,
     csv: Annotated[bool, typer.Option("--csv", help="Print the table of averages as CSV.")] = False,
-    quiet: Quiet = False,
-    traceback: Traceback = False,
+    quiet: options.Quiet = False,
+    traceback: options.Traceback = False,
 ) -> None:
     """Sample a weight that is seen through noise, exactly.
 

@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from . import _certify as circuits
+from . import _options as options
 from ._runtime import prepare_jax
 from ._talk import (
     EXIT_FAILED,
-    AsJson,
     CliError,
-    Quiet,
-    Traceback,
     check_writable,
     print_json,
     reported,
@@ -38,14 +36,7 @@ _REST = 0.01
 
 @reported
 def simulate(
-    name: Annotated[
-        str,
-        typer.Argument(
-            metavar="CIRCUIT",
-            show_default=False,
-            help="A name of the catalogue, an .npz file, or module:attribute.",
-        ),
-    ],
+    name: options.Circuit,
     time: Annotated[
         float,
         typer.Option(
@@ -57,14 +48,7 @@ def simulate(
     points: Annotated[
         int, typer.Option(metavar="N", min=2, help="Times to keep, equally spaced, for a flow.")
     ] = 201,
-    drive: Annotated[
-        str | None,
-        typer.Option(
-            metavar="X,Y,…",
-            show_default=False,
-            help="Constant drive. Default: that of the catalogue or the file.",
-        ),
-    ] = None,
+    drive: options.Drive = None,
     start: Annotated[
         str | None,
         typer.Option(
@@ -80,14 +64,7 @@ def simulate(
             help="Number of paths; random starts, unless --start is given.",
         ),
     ] = None,
-    scale: Annotated[
-        float | None,
-        typer.Option(
-            metavar="S",
-            show_default=False,
-            help="Standard deviation of random starts. Default: what the circuit proposes, else 1.",
-        ),
-    ] = None,
+    scale: options.Scale = None,
     noise: Annotated[
         float | None,
         typer.Option(
@@ -116,16 +93,8 @@ def simulate(
     extent: Annotated[
         float, typer.Option(metavar="X", help="A path has blown up beyond this.")
     ] = 1e6,
-    dof: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            min=1,
-            show_default=False,
-            help="Number of coordinates, for a system that does not say it.",
-        ),
-    ] = None,
-    key: Annotated[int, typer.Option(metavar="N", help="Seed of starts and noise.")] = 0,
+    dof: options.Dof = None,
+    key: options.Key = 0,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -137,9 +106,9 @@ def simulate(
             "standard output.",
         ),
     ] = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    traceback: Traceback = False,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
+    traceback: options.Traceback = False,
 ) -> None:
     """Follow a circuit in time, from one start or many, with or without noise.
 

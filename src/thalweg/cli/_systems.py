@@ -2,11 +2,12 @@
 
 import dataclasses
 
-from ._talk import AsJson, Traceback, data, print_json, reported
+from . import _options as options
+from ._talk import data, print_json, reported
 
 
 @reported
-def systems(as_json: AsJson = False, traceback: Traceback = False) -> None:
+def systems(as_json: options.AsJson = False, traceback: options.Traceback = False) -> None:
     """List the systems that `thalweg map` knows by name, plug-ins included."""
     from thalweg.energies import names
 

@@ -1,4 +1,4 @@
-"""What every command shares: options, consoles, and errors in one line with a hint."""
+"""What every command shares: consoles, and errors in one line with a hint."""
 
 import functools
 import json
@@ -7,7 +7,7 @@ import sys
 import traceback as tracebacks
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -25,12 +25,6 @@ EXIT_USAGE = 2
 
 EXIT_BUG = 70
 """An error that nobody foresaw (`EX_SOFTWARE`)."""
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing unless it is an error.")]
-Traceback = Annotated[
-    bool, typer.Option("--traceback", "-T", help="Show where an error came from.")
-]
 
 
 def talk(*, quiet: bool = False) -> "Console":

@@ -12,10 +12,7 @@ from ._find import check_system
 from ._runtime import prepare_jax
 from ._talk import (
     EXIT_FAILED,
-    AsJson,
     CliError,
-    Quiet,
-    Traceback,
     check_store,
     check_writable,
     complain,
@@ -63,7 +60,7 @@ class _Sampling:
 
 @reported
 def thermo(
-    store: Annotated[str, typer.Argument(metavar="STORE", show_default=False)],
+    store: options.Store,
     temperature: Annotated[
         list[float] | None,
         typer.Option(
@@ -130,10 +127,10 @@ def thermo(
             "R",
         ),
     ] = None,
-    key: Annotated[int, typer.Option(metavar="N", help="Seed of all random numbers.")] = 0,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    traceback: Traceback = False,
+    key: options.Key = 0,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
+    traceback: options.Traceback = False,
 ) -> None:
     """Say which minima are occupied, and what heat capacity they make, by harmonic superposition.
 

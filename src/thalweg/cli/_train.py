@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from . import _options as options
 from ._interrupt import Interrupts
 from ._talk import (
     EXIT_FAILED,
-    AsJson,
     CliError,
-    Quiet,
-    Traceback,
     check_writable,
     data,
     print_json,
@@ -105,9 +103,9 @@ def train(
             help="Draw the courses of training, or how gradients travel back, as png, pdf or svg.",
         ),
     ] = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    traceback: Traceback = False,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
+    traceback: options.Traceback = False,
 ) -> None:
     """Train a circuit, without clipping or rescaling gradients, and say whether it stays stable.
 

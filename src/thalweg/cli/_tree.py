@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from . import _options as options
+from ._flow import draw, graph_json, refuse
 from ._talk import (
     EXIT_FAILED,
-    AsJson,
     CliError,
-    Quiet,
-    Traceback,
     check_store,
     check_writable,
     complain,
@@ -29,6 +27,9 @@ if TYPE_CHECKING:
 
 FIGURES = (".png", ".pdf", ".svg")
 """Endings of figures."""
+
+_LEVELS = "64"
+"""Energy levels unless others are asked for."""
 
 
 class Color(enum.StrEnum):
@@ -52,7 +53,7 @@ _MEANINGS = {
 
 @reported
 def tree(
-    store: Annotated[str, typer.Argument(metavar="STORE", show_default=False)],
+    store: options.Store,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -68,7 +69,7 @@ def tree(
         typer.Option(
             metavar="N", help="Number of energy levels, or 'exact' for the merge tree itself."
         ),
-    ] = "64",
+    ] = _LEVELS,
     e_max: Annotated[
         float | None,
         typer.Option(
@@ -100,14 +101,15 @@ def tree(
         bool,
         typer.Option("--all", help="Draw the pieces beside that of the global minimum as well."),
     ] = False,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    traceback: Traceback = False,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
+    traceback: options.Traceback = False,
 ) -> None:
     """Draw the disconnectivity graph of a landscape.
 
     Two minima join at the lowest energy at which a path leads from one to the other; with
-    --temperature, at the lowest free energy.
+    --temperature, at the lowest free energy. A flow has no energy and no tree: its attractors and
+    saddles are drawn, and what leads where.
     """
     check_store(store)
     target = output or Path(Path(store).stem + ".png" if "://" not in store else "tree.png")
@@ -119,6 +121,13 @@ def tree(
     from thalweg.landscape import Landscape, disconnectivity_tree
 
     with Landscape.open(store) as landscape:
+        if landscape.header.kind == "flow":
+            refuse(
+                store, temperature=temperature, e_max=e_max, color=color, all=everything,
+                levels=None if levels == _LEVELS else levels, labels=labels or None,
+            )  # fmt: skip
+            _draw_flow(landscape, store, target, as_json=as_json, quiet=quiet)
+            return
         network = landscape.network
         if temperature is not None and network.n_minima:
             network = _free_energies(landscape, temperature, regroup, modes)
@@ -156,6 +165,20 @@ def tree(
     )
     if as_json:
         print_json(facts)
+
+
+def _draw_flow(
+    landscape: "Landscape", store: str, target: Path, *, as_json: bool, quiet: bool
+) -> None:
+    """The graph of a flow in place of a tree."""
+    graph = landscape.flow
+    if not graph.nodes:
+        complain(f"{store} holds no rest or cycle", "map the dynamics first, from more starts")
+        raise typer.Exit(EXIT_FAILED)
+    draw(graph, target)
+    talk(quiet=quiet).print(f"{graph}; drawn in [bold]{target}[/].")
+    if as_json:
+        print_json({"command": "tree", "store": store, "file": str(target), **graph_json(graph)})
 
 
 def _parse_levels(text: str) -> int | None:

@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from . import _options as options
 from ._find import check_system, find_system
 from ._interrupt import Interrupts
 from ._runtime import prepare_jax
 from ._talk import (
-    AsJson,
     CliError,
-    Quiet,
-    Traceback,
     check_store,
     data,
     print_json,
@@ -73,7 +71,7 @@ def volume(
         Minimiser, typer.Option(help="What decides where a point ends; ode is the gradient flow.")
     ] = Minimiser.ode,
     calls: Annotated[int, typer.Option(metavar="N", help="About how many quenches.")] = 20_000,
-    key: Annotated[int, typer.Option(metavar="N", help="Seed of all random numbers.")] = 0,
+    key: options.Key = 0,
     container: Annotated[
         float | None,
         typer.Option(
@@ -83,19 +81,11 @@ def volume(
             "Default: a diameter beyond the known minima.",
         ),
     ] = None,
-    system: Annotated[
-        str | None,
-        typer.Option(metavar="SYSTEM", show_default=False, help="With a store: what was mapped."),
-    ] = None,
-    energy_: Annotated[
-        str | None,
-        typer.Option(
-            "--energy", metavar="NAME", show_default=False, help="With a file of atoms: its energy."
-        ),
-    ] = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    traceback: Traceback = False,
+    system: options.System = None,
+    energy_: options.Energy = None,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
+    traceback: options.Traceback = False,
 ) -> None:
     """Measure the volume of the basin of a minimum: of all that the minimiser takes there.
 

@@ -16,7 +16,8 @@ How far that holds:
 
 - `simulate` follows a flow, a map or a flow under `WhiteNoise` from many starts (`Trajectories`).
 - `reach` counts how many starts come to each attractor, blow up or stay undecided (`Reach`);
-  `recognise_cycle` tells whether a path has come to a `Cycle`.
+  `recognise_cycle` tells whether a path has come to a `Cycle`, `floquet_multipliers`
+  (`FloquetMultipliers`) whether that attracts.
 - `continuation` follows a fixed point as a parameter moves (`Branch`, `Bifurcation`,
   `switch_branch`, `StepRule`); `fold_curve` and `hopf_curve` draw the borders between regimes in
   two parameters (`BifurcationCurve`).
@@ -53,6 +54,8 @@ from ._entropy import entropy_production as entropy_production
 from ._entropy import measured_entropy_production as measured_entropy_production
 from ._fixed_points import FixedPoints as FixedPoints
 from ._fixed_points import fixed_points as fixed_points
+from ._floquet import FloquetMultipliers as FloquetMultipliers
+from ._floquet import floquet_multipliers as floquet_multipliers
 from ._hopf import first_lyapunov_coefficient as first_lyapunov_coefficient
 from ._lyapunov import LyapunovSpectrum as LyapunovSpectrum
 from ._lyapunov import kaplan_yorke as kaplan_yorke

@@ -57,7 +57,8 @@ def recognise_cycle(
 
     The path from the point is watched for `time`. It is a cycle if it comes back through the plane
     across its first velocity to within a fifth of a percent of its size, and its size stays the
-    same within a percent: a slowly damped oscillation is not one. Recognised, not certified.
+    same within a percent: a slowly damped oscillation is not one. Recognised, not certified: that
+    is what `floquet_multipliers` is for.
 
     Args:
         dynamics: The vector field or map; it must not depend on time.

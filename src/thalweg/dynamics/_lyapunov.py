@@ -219,7 +219,7 @@ def _largest_rate(
     )
     points = pilot.x.reshape(-1, starts.shape[1])
     points = points[np.isfinite(points).all(axis=1)]
-    norms = np.linalg.norm(np.asarray(_jacobians(dynamics, jnp.asarray(points), drive)), 2, (1, 2))
+    norms = np.linalg.norm(np.asarray(jacobians(dynamics, jnp.asarray(points), drive)), 2, (1, 2))
     rate = float(np.max(norms, initial=0.0, where=np.isfinite(norms)))
     if not pilot.ok.any():
         ends = ", ".join(pilot.counts())
@@ -231,9 +231,10 @@ def _largest_rate(
 
 
 @eqx.filter_jit
-def _jacobians(
-    dynamics: AbstractDynamics, points: Float[Array, "points dof"], drive: PyTree
+def jacobians(
+    dynamics: AbstractDynamics | AbstractMap, points: Float[Array, "points dof"], drive: PyTree
 ) -> Float[Array, "points dof dof"]:
+    """The Jacobian at each point."""
     return jax.vmap(lambda x: jacobian(dynamics, x, drive))(points)
 
 

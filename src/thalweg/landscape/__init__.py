@@ -9,8 +9,8 @@ A tour:
 - `Landscape`: the reader's handle on a store: data frames, network, completeness, integrity.
 - `TransitionNetwork`: the same as frozen arrays: components, lowest barriers, subsets.
 - `disconnectivity_tree`: superbasins by energy level (or exactly), with a layout; `viz` draws it.
-- `FlowGraph` (`FlowNode`, `FlowLink`), `FlowStore`: attractors and saddles of a dynamics, which has
-  no energy, and what leads where; `thalweg.workflows.map_flow` makes one.
+- `FlowGraph` (`FlowNode`, `FlowLink`): attractors and saddles of a dynamics, which has no energy,
+  and what leads where, from a store of the same kind; `thalweg.workflows.map_flow` makes one.
 - `pathway`: the continuous path of steepest descent between two minima.
 - `network_statistics`: degrees, clustering, path lengths and the like, for graph theory.
 - `estimate_completeness`: how many points are probably still missing, from discovery counts.
@@ -38,7 +38,6 @@ from ._flow_graph import FlowGraph as FlowGraph
 from ._flow_graph import FlowLink as FlowLink
 from ._flow_graph import FlowNode as FlowNode
 from ._flow_graph import NodeKind as NodeKind
-from ._flow_store import FlowStore as FlowStore
 from ._identity import PointIndex as PointIndex
 from ._identity import Tolerance as Tolerance
 from ._identity import fingerprints as fingerprints

@@ -7,6 +7,7 @@ each of its unstable eigenvectors, both ways: samples of a manifold with more di
 """
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,25 +19,30 @@ if TYPE_CHECKING:
 
 NodeKind = Literal["rest", "saddle", "source", "cycle", "neutral"]
 """`rest`: a stable fixed point. `saddle`, `source`: some, all directions unstable. `cycle`: an
-attracting cycle. `neutral`: an eigenvalue so near the border that its side is not told."""
+attracting cycle. `neutral`: an eigenvalue so near the border that its side is not told. A `saddle`
+or `neutral` node with a period is a cycle."""
 
 End = Literal["attractor", "saddle", "blown up", "undecided"]
 """`saddle`: it came to rest at an unstable one, as symmetry can make it."""
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class FlowNode:
-    """A rest or a cycle.
+    """A rest or a cycle, with the evidence for it.
 
     Attributes:
         id: Its number.
         kind: See `NodeKind`.
         x: The point, or one of the cycle's, `(dof,)`.
         unstable: Number of unstable directions.
-        eigenvalues: Of the Jacobian there, `(dof,)`; empty for a cycle.
+        eigenvalues: Of the Jacobian there, `(dof,)`, the largest real part first. Of a cycle its
+            Floquet multipliers, the largest modulus first after the one that is 1 along a flow.
         period: Of a cycle; NaN else.
         loop: Points of a cycle, `(points, dof)`; empty else.
-        hits: Random starts that came to it.
+        residual: Largest component of the velocity (of the displacement, for a map) at a rest; of
+            a cycle the distance by which it misses closing after its period.
+        doubt: How far an eigenvalue may be off, and so how near the border none is told apart.
+        hits: Random starts that came to it. The store counts; in a new record it is ignored.
     """
 
     id: int
@@ -44,14 +50,21 @@ class FlowNode:
     x: Float[np.ndarray, " dof"]
     unstable: int
     eigenvalues: Complex[np.ndarray, " values"]
-    period: float
+    period: float = float("nan")
     loop: Float[np.ndarray, "points dof"]
-    hits: int
+    residual: float = float("nan")
+    doubt: float = float("nan")
+    hits: int = 0
 
     @property
     def attracts(self) -> bool:
         """Whether it is an attractor."""
         return self.kind in {"rest", "cycle"}
+
+    @property
+    def periodic(self) -> bool:
+        """Whether it is a cycle, of whatever kind."""
+        return not math.isnan(self.period)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,6 +99,7 @@ class FlowGraph:
         starts: Random starts that were followed.
         blown_up: How many of them blew up.
         undecided: How many came to nothing known.
+        discrete: Whether it is of a map; its eigenvalues are multipliers then, its time is steps.
     """
 
     name: str
@@ -94,11 +108,27 @@ class FlowGraph:
     starts: int
     blown_up: int
     undecided: int
+    discrete: bool = False
 
     @property
     def attractors(self) -> list[FlowNode]:
         """Stable rests and cycles."""
         return [node for node in self.nodes if node.attracts]
+
+    def leading(self, node: FlowNode) -> complex:
+        """The eigenvalue of a node that decides how stable it is; NaN if none is known.
+
+        That of the largest real part at a rest of a flow, of the largest modulus at one of a map.
+        Of a cycle it is the multiplier of the largest modulus; along the cycle of a flow itself one
+        multiplier is 1, and it does not count.
+        """
+        values = node.eigenvalues
+        if not node.periodic and not self.discrete:
+            order = np.argsort(-np.real(values), kind="stable")
+        else:
+            values = values[0 if self.discrete else 1 :]
+            order = np.argsort(-np.abs(values), kind="stable")
+        return complex(values[order[0]]) if len(values) else complex(math.nan)
 
     def connections(self) -> list[tuple[int, int, int]]:
         """`(saddle, attractor, attractor)` for each index-1 saddle with both ways followed."""

@@ -18,13 +18,18 @@ class Integrity:
         problems: What is wrong, one sentence each; empty if nothing is.
         minima: Number of minima.
         transition_states: Number of transition states.
-        uncertified: Imported points, which carry no certificate. Not a problem, but to be known.
+        uncertified: Imported points, which carry no certificate, and cycles without multipliers.
+            Not a problem, but to be known.
+        nodes: Number of rests and cycles of a flow.
+        links: Number of ways out of its unstable rests.
     """
 
     problems: tuple[str, ...]
-    minima: int
-    transition_states: int
-    uncertified: int
+    minima: int = 0
+    transition_states: int = 0
+    uncertified: int = 0
+    nodes: int = 0
+    links: int = 0
 
     @property
     def ok(self) -> bool:
@@ -32,29 +37,66 @@ class Integrity:
         return not self.problems
 
 
-def check_integrity(connection: sa.Connection, dof: int) -> Integrity:
+def check_integrity(connection: sa.Connection, header: schema.StoreHeader) -> Integrity:
     """Check the file, its references, its counts and its evidence.
 
     Args:
         connection: An open connection to the store.
-        dof: Number of coordinates that every stored point must have.
+        header: What the store belongs to.
     """
-    problems = _file_problems(connection) + _sequence_problems(connection)
+    problems = _file_problems(connection)
+    if header.kind == "flow":
+        return _check_flow(connection, header.dof, problems)
+    problems += _sequence_problems(connection, schema.minima, schema.transition_states)
     problems += _transition_state_problems(connection)
     for kind, table in schema.POINTS.items():
-        problems += _point_problems(connection, kind, table, dof)
-    count = {
-        kind: connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0
-        for kind, table in schema.POINTS.items()
-    }
+        problems += _point_problems(connection, kind, table, header.dof)
     uncertified = sum(
         _count(connection, table, table.c.certificate.is_(None)) for table in schema.POINTS.values()
     )
     return Integrity(
         problems=tuple(problems),
-        minima=count["minimum"],
-        transition_states=count["transition_state"],
+        minima=_count(connection, schema.minima),
+        transition_states=_count(connection, schema.transition_states),
         uncertified=uncertified,
+    )
+
+
+def _check_flow(connection: sa.Connection, dof: int, problems: list[str]) -> Integrity:
+    """The nodes of a flow have their evidence, and every way out fits its ends."""
+    nodes, links = schema.nodes, schema.links
+    problems = problems + _sequence_problems(connection, nodes)
+    cycle, kind = nodes.c.period.is_not(None), nodes.c.kind
+    values, unstable = sa.func.length(nodes.c.eigenvalues), nodes.c.unstable
+    known = {"saddle", "source", "rest", "cycle", "neutral"}
+    for fault, *where in (
+        ("have another number of coordinates than {dof}", sa.func.length(nodes.c.x) != 8 * dof),
+        ("are rests without their spectrum", ~cycle, values != 16 * dof),
+        ("are attractors with unstable directions", kind.in_(["rest", "cycle"]), unstable > 0),
+        ("are saddles without unstable directions", kind.in_(["saddle", "source"]), unstable == 0),
+        ("are sources with stable directions", kind == "source", unstable != dof),
+        ("are cycles without a period", kind == "cycle", ~cycle),
+        ("are cycles without their points", cycle, sa.func.length(nodes.c.loop) < 8 * dof),
+        ("are of an unknown kind", kind.not_in(known)),
+    ):  # fmt: skip
+        wrong = _count(connection, nodes, *where)
+        if wrong:
+            problems.append(f"{wrong} nodes {fault.format(dof=dof)}")
+    problems += _hits_problems(connection, "node", nodes)
+    lost = links.c.target.is_(None)
+    arrived = links.c.end.in_(["attractor", "saddle"])
+    wrong = _count(connection, links, lost == arrived)
+    if wrong:
+        problems.append(f"{wrong} ways out have a target that contradicts how they ended")
+    left = links.join(nodes, nodes.c.id == links.c.source)
+    wrong = _count(connection, left, links.c.direction >= nodes.c.unstable)
+    if wrong:
+        problems.append(f"{wrong} ways out leave a node along a direction that is not unstable")
+    return Integrity(
+        problems=tuple(problems),
+        nodes=_count(connection, nodes),
+        links=_count(connection, links),
+        uncertified=_count(connection, nodes, cycle, values != 16 * dof),
     )
 
 
@@ -75,10 +117,10 @@ def _file_problems(connection: sa.Connection) -> list[str]:
     return problems
 
 
-def _sequence_problems(connection: sa.Connection) -> list[str]:
+def _sequence_problems(connection: sa.Connection, *tables: sa.Table) -> list[str]:
     """Ids and rounds count from 0 without gaps."""
     problems = []
-    for table in (schema.minima, schema.transition_states, schema.rounds):
+    for table in (*tables, schema.rounds):
         key = table.primary_key.columns[0]
         query = sa.select(sa.func.count(), sa.func.min(key), sa.func.max(key))
         count, first, last = connection.execute(query).one()
@@ -117,6 +159,11 @@ def _point_problems(connection: sa.Connection, kind: str, table: sa.Table, dof: 
     short = _count(connection, table, sa.func.length(table.c.x) != 8 * dof)
     if short:
         problems.append(f"{short} {name} have another number of coordinates than {dof}")
+    return problems + _hits_problems(connection, kind, table)
+
+
+def _hits_problems(connection: sa.Connection, kind: str, table: sa.Table) -> list[str]:
+    """Hits are what the rounds have counted."""
     found = schema.discoveries
     tally = (
         sa.select(found.c.point, sa.func.sum(found.c.times).label("times"))
@@ -126,6 +173,5 @@ def _point_problems(connection: sa.Connection, kind: str, table: sa.Table, dof: 
     )
     counted = table.outerjoin(tally, tally.c.point == table.c.id)
     wrong = _count(connection, counted, table.c.hits != sa.func.coalesce(tally.c.times, 0))
-    if wrong:
-        problems.append(f"{wrong} {name} have other hits than the rounds have counted")
-    return problems
+    name = table.name.replace("_", " ")
+    return [f"{wrong} {name} have other hits than the rounds have counted"] if wrong else []

@@ -10,6 +10,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from ._completeness import CompletenessEstimate, Method, estimate_completeness
+from ._flow_graph import FlowGraph
 from ._integrity import Integrity
 from ._network import TransitionNetwork
 from ._schema import StoreHeader
@@ -29,7 +30,9 @@ class Completeness:
 
 
 class Landscape:
-    """Everything found about one system, read from its store when first asked for.
+    """Everything found about one system or flow, read from its store when first asked for.
+
+    A flow has no energy, and so none of the minima, transition states and estimates: it has `flow`.
 
     Reading is lazy and cached; `refresh` forgets the cache when another process has been writing.
     Use it in a `with` block, or `close` it.
@@ -52,13 +55,18 @@ class Landscape:
 
     @property
     def header(self) -> StoreHeader:
-        """What system it is of."""
+        """What it is of."""
         return self.store.header
 
     @functools.cached_property
     def network(self) -> TransitionNetwork:
         """Minima and transition states as frozen arrays, without coordinates."""
         return self.store.load_network()
+
+    @functools.cached_property
+    def flow(self) -> FlowGraph:
+        """Attractors and saddles of a flow, and what leads where."""
+        return self.store.graph()
 
     @functools.cached_property
     def minima(self) -> pd.DataFrame:
@@ -112,7 +120,7 @@ class Landscape:
 
     def refresh(self) -> None:
         """Forget what was read, so that it is read again."""
-        for name in ("network", "minima", "transition_states", "completeness"):
+        for name in ("network", "flow", "minima", "transition_states", "completeness"):
             self.__dict__.pop(name, None)
 
     def close(self) -> None:
@@ -131,6 +139,8 @@ class Landscape:
         self.close()
 
     def __repr__(self) -> str:
+        if self.header.kind == "flow":
+            return f"Landscape({self.store.name!r}: {self.flow})"
         return (
             f"Landscape({self.store.name!r}: {self.header.name}, {self.store.n_minima} minima, "
             f"{self.store.n_transition_states} transition states)"

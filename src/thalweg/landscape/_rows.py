@@ -12,6 +12,7 @@ from jaxtyping import Float
 from thalweg.core import Certificate, Outcome
 
 from . import _schema as schema
+from ._flow_graph import FlowLink, FlowNode
 from ._stationary import Attempt, Discovery, Minimum, Rejected, TransitionState
 
 
@@ -123,6 +124,52 @@ def _shared_fields(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def node_row(node: FlowNode, number: int) -> dict[str, Any]:
+    """A rest or cycle of a flow as a row; hits start from none."""
+    return {
+        "id": int(node.id),
+        "kind": node.kind,
+        "unstable": int(node.unstable),
+        "period": finite(node.period),
+        "residual": finite(node.residual),
+        "doubt": finite(node.doubt),
+        "hits": 0,
+        "round": number,
+        "x": pack(node.x),
+        "eigenvalues": np.ascontiguousarray(node.eigenvalues, dtype="<c16").tobytes(),
+        "loop": pack(node.loop.ravel()),
+    }
+
+
+def node_from_row(row: Mapping[str, Any], dof: int) -> FlowNode:
+    """A row of `nodes` as a record."""
+    known: dict[str, Any] = {name: row[name] for name in ("id", "kind", "unstable", "hits")}
+    numbers: dict[str, Any] = {
+        name: float("nan") if row[name] is None else row[name]
+        for name in ("period", "residual", "doubt")
+    }
+    return FlowNode(
+        **known,
+        **numbers,
+        x=np.frombuffer(row["x"], dtype="<f8").astype(float),
+        eigenvalues=np.frombuffer(row["eigenvalues"], dtype="<c16").astype(complex),
+        loop=np.frombuffer(row["loop"], dtype="<f8").astype(float).reshape(-1, dof),
+    )
+
+
+_LINK = ("source", "direction", "side", "rate", "end", "target")
+
+
+def link_row(link: FlowLink, number: int) -> dict[str, Any]:
+    """A way out of an unstable rest as a row."""
+    return {"round": number, **{name: getattr(link, name) for name in _LINK}}
+
+
+def link_from_row(row: Mapping[str, Any]) -> FlowLink:
+    """A row of `links` as a record."""
+    return FlowLink(**{name: row[name] for name in _LINK})
+
+
 def discovery_rows(found: Sequence[Discovery], number: int) -> list[dict[str, Any]]:
     """Discoveries as rows, equal ones added up."""
     times: collections.Counter[tuple[str, int, int | None]] = collections.Counter()
@@ -174,7 +221,7 @@ def tallies(connection: sa.Connection) -> dict[str, int]:
 
 def add_hits(connection: sa.Connection, found: Sequence[Discovery]) -> None:
     """Add discoveries to the hits of their points, one statement for each kind."""
-    for kind, table in schema.POINTS.items():
+    for kind, table in (item for tables in schema.OF_KIND.values() for item in tables.items()):
         hits: collections.Counter[int] = collections.Counter()
         for one in found:
             if one.kind == kind:

@@ -8,23 +8,27 @@ client can read a store.
 | `meta` | fact about the store: schema version, system, units (value is JSON) |
 | `runs` | time that somebody worked on it, with config, versions and key |
 | `rounds` | transaction: what was tried, what is known since, and the plan's state |
-| `minima`, `transition_states` | certified point |
+| `minima`, `transition_states` | certified point of an energy |
+| `nodes`, `links` | rest or cycle of a flow, way out of an unstable rest |
 | `rejected` | point that failed, with the reason |
 | `discoveries` | point that a round found, with the minimum the search came from |
 | `attempts` | minimum, or pair of minima, that a round searched from |
+
+A store is of an energy or of a flow (`kind` in its `meta`); the other's tables stay empty.
+Stores of schema version 1 are all of an energy and have no `nodes` and `links`.
 """
 
 import dataclasses
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
 from thalweg.storage import Format
 
 FORMAT = "thalweg landscape"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Raised when an older Thalweg could misread what a newer one writes."""
 
 metadata = sa.MetaData()
@@ -94,6 +98,35 @@ transition_states = sa.Table(
     sa.Column("direction", sa.LargeBinary),
 )
 
+nodes = sa.Table(
+    "nodes",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("unstable", sa.Integer, nullable=False),
+    sa.Column("period", sa.Double),
+    sa.Column("residual", sa.Double),
+    sa.Column("doubt", sa.Double),
+    sa.Column("hits", sa.Integer, nullable=False, index=True),
+    sa.Column("round", sa.Integer, sa.ForeignKey("rounds.number"), nullable=False),
+    sa.Column("x", sa.LargeBinary, nullable=False),
+    sa.Column("eigenvalues", sa.LargeBinary, nullable=False),
+    sa.Column("loop", sa.LargeBinary, nullable=False),
+)
+
+links = sa.Table(
+    "links",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("round", sa.Integer, sa.ForeignKey("rounds.number"), nullable=False),
+    sa.Column("source", sa.Integer, sa.ForeignKey("nodes.id"), nullable=False),
+    sa.Column("direction", sa.Integer, nullable=False),
+    sa.Column("side", sa.Integer, nullable=False),
+    sa.Column("rate", sa.Double, nullable=False),
+    sa.Column("end", sa.String(16), nullable=False),
+    sa.Column("target", sa.Integer, sa.ForeignKey("nodes.id")),
+)
+
 rejected = sa.Table(
     "rejected",
     metadata,
@@ -138,6 +171,12 @@ STORE = Format(
 )
 
 POINTS = {"minimum": minima, "transition_state": transition_states}
+"""Tables of what an energy has."""
+
+OF_KIND: dict[str, dict[str, sa.Table]] = {"energy": POINTS, "flow": {"node": nodes}}
+"""Tables of what searches find, by the kind of store; their hits are counted from discoveries."""
+
+NOUNS = {"energy": "system", "flow": "flow"}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -145,14 +184,15 @@ class StoreHeader:
     """What a store belongs to.
 
     Attributes:
-        fingerprint: Hash of the system (`thalweg.core.fingerprint`).
-        name: Name of the system.
+        fingerprint: Hash of the system (`thalweg.core.fingerprint`), or of the flow and the wishes.
+        name: Name of the system or flow.
         dof: Number of coordinates of a point; 0 if points are not stored.
         shape: Shape of the array behind a point, such as `(13, 3)`; empty if it has none.
         labels: Names of the particles; empty if it has none.
         energy_unit: Name of the unit of energy.
         length_unit: Name of the unit of length.
         system: Whatever is needed to build the system again, such as its catalogue name.
+        kind: Whether it holds the stationary points of an energy, or the graph of a flow.
     """
 
     fingerprint: str
@@ -163,6 +203,10 @@ class StoreHeader:
     energy_unit: str = ""
     length_unit: str = ""
     system: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    kind: Literal["energy", "flow"] = "energy"
+
+    def __str__(self) -> str:
+        return f"the {NOUNS[self.kind]} {self.name!r} ({self.fingerprint})"
 
     def facts(self) -> dict[str, Any]:
         """The fields by name."""

@@ -9,6 +9,8 @@ from jaxtyping import Float
 
 from thalweg.core import Certificate, Outcome
 
+from ._flow_graph import FlowLink, FlowNode
+
 Kind = Literal["minimum", "transition_state"]
 
 
@@ -118,13 +120,13 @@ class Discovery:
     """A successful search: which point it ended in. A point's `hits` are its discoveries.
 
     Attributes:
-        kind: `"minimum"` or `"transition_state"`.
+        kind: `"minimum"`, `"transition_state"`, or `"node"` of a flow.
         id: Id of the point found, new or known.
         source: Id of the minimum that the search began from; `None` for a random start.
         count: How many searches this record stands for.
     """
 
-    kind: Kind
+    kind: Kind | Literal["node"]
     id: int
     source: int | None = None
     count: int = 1
@@ -153,7 +155,7 @@ class Round:
 
     Attributes:
         number: Its number; rounds count from 0 without gaps (`Store.next_round`).
-        kind: What was done: `"minimise"`, `"climb"`, `"connect"`, `"import"`, ….
+        kind: What was done: `"minimise"`, `"climb"`, `"connect"`, `"import"`, `"rests"`, ….
         attempts: How many searches ended in it, well or badly.
         seconds: How long it took.
         minima: New minima, with the ids that follow those stored (`Store.n_minima`).
@@ -161,6 +163,8 @@ class Round:
         discoveries: What every successful search found, new or known; hits are counted from it.
         rejected: Points that failed.
         searches: Where searches began, whatever became of them.
+        nodes: New nodes of a flow, with the ids that follow those stored (`Store.n_nodes`).
+        links: Ways out of unstable rests of a flow that were followed.
         state: What the plan needs in order to go on after this round; anything JSON can hold.
     """
 
@@ -173,4 +177,6 @@ class Round:
     discoveries: Sequence[Discovery] = ()
     rejected: Sequence[Rejected] = ()
     searches: Sequence[Attempt] = ()
+    nodes: Sequence[FlowNode] = ()
+    links: Sequence[FlowLink] = ()
     state: Mapping[str, Any] = dataclasses.field(default_factory=dict)

@@ -5,11 +5,12 @@ at any moment leaves the store as of its last finished round, and the plan's sta
 """
 
 import contextlib
+import dataclasses
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -19,16 +20,28 @@ from jaxtyping import Float
 from thalweg.core import StoreError, StoreMismatchError
 from thalweg.storage import guarded, now, open_database
 
+from . import _read as read
 from . import _rows as rows
 from . import _schema as schema
+from ._flow_graph import FlowGraph
 from ._integrity import Integrity, check_integrity
 from ._network import TransitionNetwork
 from ._schema import StoreHeader
+from ._sequence import check_sequence
 from ._stationary import Kind, Minimum, Round, TransitionState
+
+_ONE_EACH = {
+    "energy": "give each system a store of its own; a changed energy is another system",
+    "flow": "give each flow, drive and set of wishes a store of its own",
+}
 
 
 class Store:
-    """A landscape in a database. Open it with `Store.open`, close it or use `with`."""
+    """A landscape in a database. Open it with `Store.open`, close it or use `with`.
+
+    It is of an energy (minima and transition states) or of a flow (`graph`), and each says so when
+    it is asked for what only the other has.
+    """
 
     def __init__(self, engine: sa.Engine, name: str, header: StoreHeader):
         self._engine = engine
@@ -43,22 +56,23 @@ class Store:
 
         Args:
             url: File name, or any SQLAlchemy URL.
-            header: What system it is for. `None` opens an existing store of any system.
+            header: What it is for. `None` opens an existing store of any system or flow.
 
         Raises:
-            StoreMismatchError: if it belongs to another system.
+            StoreMismatchError: if it belongs to another system or flow.
             StoreVersionError: if a newer Thalweg wrote it.
             StoreError: if it cannot be opened, or is no landscape store.
         """
         wanted = None if header is None else header.facts()
         engine, name, facts = open_database(url, schema.STORE, wanted)
         found = StoreHeader.from_json(facts)
-        if header is not None and found.fingerprint != header.fingerprint:
+        if header is not None and (found.kind, found.fingerprint) != (
+            header.kind,
+            header.fingerprint,
+        ):
             engine.dispose()
             raise StoreMismatchError(
-                f"{name} belongs to the system {found.name!r} ({found.fingerprint}), "
-                f"not to {header.name!r} ({header.fingerprint})",
-                "give each system a store of its own; a changed energy is another system",
+                f"{name} belongs to {found}, not to {header}", _ONE_EACH[header.kind]
             )
         return cls(engine, name, found)
 
@@ -87,12 +101,17 @@ class Store:
     @property
     def n_minima(self) -> int:
         """Number of minima, and the id of the next one."""
-        return self._counts["minimum"]
+        return self._counts.get("minimum", 0)
 
     @property
     def n_transition_states(self) -> int:
         """Number of transition states, and the id of the next one."""
-        return self._counts["transition_state"]
+        return self._counts.get("transition_state", 0)
+
+    @property
+    def n_nodes(self) -> int:
+        """Number of nodes of a flow, and the id of the next one."""
+        return self._counts.get("node", 0)
 
     @property
     def next_round(self) -> int:
@@ -108,7 +127,7 @@ class Store:
         with self._reading() as connection:
             self._counts = {
                 kind: connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0
-                for kind, table in schema.POINTS.items()
+                for kind, table in schema.OF_KIND[self.header.kind].items()
             }
             last = connection.execute(
                 sa.select(schema.rounds.c.number, schema.rounds.c.state)
@@ -168,9 +187,10 @@ class Store:
 
         Raises:
             StoreError: if the round or an id is not the next one (another run has written to the
-                store), a reference leads nowhere, or the database fails. Nothing is added then.
+                store), it is of the other kind, a reference leads nowhere, or the database fails.
+                Nothing is added then.
         """
-        self._check_sequence(batch)
+        check_sequence(batch, self.name, self.header, self._next_round, self._counts)
         number = batch.number
         with self._writing() as connection:
             # The round goes first: it takes the write lock, and the others refer to it.
@@ -181,6 +201,8 @@ class Store:
                     schema.transition_states,
                     [rows.transition_state_row(t, number) for t in batch.transition_states],
                 ),
+                (schema.nodes, [rows.node_row(node, number) for node in batch.nodes]),
+                (schema.links, [rows.link_row(link, number) for link in batch.links]),
                 (schema.rejected, [rows.rejected_row(r, number) for r in batch.rejected]),
                 (schema.discoveries, rows.discovery_rows(batch.discoveries, number)),
                 (schema.attempts, rows.attempt_rows(batch.searches, number)),
@@ -193,37 +215,14 @@ class Store:
                 .where(schema.rounds.c.number == number)
                 .values(**rows.tallies(connection))
             )
-        self._counts["minimum"] += len(batch.minima)
-        self._counts["transition_state"] += len(batch.transition_states)
+        brought = {
+            "minimum": len(batch.minima),
+            "transition_state": len(batch.transition_states),
+            "node": len(batch.nodes),
+        }
+        self._counts = {kind: known + brought[kind] for kind, known in self._counts.items()}
         self._next_round = number + 1
         self._state = dict(batch.state)
-
-    def _check_sequence(self, batch: Round) -> None:
-        hint = "is another run writing to the same store? Open it again to go on from there"
-        if batch.number != self._next_round:
-            raise StoreError(
-                f"{self.name}: round {batch.number} cannot follow round {self._next_round - 1}",
-                hint,
-            )
-        new = {"minimum": batch.minima, "transition_state": batch.transition_states}
-        for kind, points in new.items():
-            first = self._counts[kind]
-            got = [point.id for point in points]
-            if got != list(range(first, first + len(got))):
-                raise StoreError(
-                    f"{self.name}: new {kind} ids must be {first}, {first + 1}, … in order, "
-                    f"got {got[:5]}",
-                    hint,
-                )
-            for point in points:
-                if point.x is not None and len(point.x) != self.header.dof:
-                    raise StoreError(
-                        f"{self.name}: {kind} {point.id} has {len(point.x)} coordinates, "
-                        f"the system has {self.header.dof}"
-                    )
-        for found in batch.discoveries:
-            if not 0 <= found.id < self._counts[found.kind] + len(new[found.kind]):
-                raise StoreError(f"{self.name}: a discovery of {found.kind} {found.id}, unknown")
 
     def _round_row(self, batch: Round) -> dict[str, Any]:
         return {
@@ -250,40 +249,63 @@ class Store:
 
     # Reading
 
+    def require(self, kind: Literal["energy", "flow"]) -> None:
+        """Say what this store is, where it is asked for what only the other kind has.
+
+        Raises:
+            StoreError: if it is of the other kind; the hint says what to use instead.
+        """
+        if self.header.kind == kind:
+            return
+        if kind == "energy":
+            raise StoreError(
+                f"{self.name} holds the graph of a flow ({self.header.name}), which has no energy: "
+                "no minima, transition states, thermodynamics or rates",
+                f"`thalweg info {self.name}` lists its attractors and saddles, "
+                f"`thalweg tree {self.name}` draws them; in Python, Landscape.flow",
+            )
+        raise StoreError(
+            f"{self.name} holds the landscape of an energy ({self.header.name}), not of a flow",
+            "its minima and transition states are in Landscape.network",
+        )
+
     def load_network(self, *, points: bool = False) -> TransitionNetwork:
         """Everything found, as frozen arrays.
 
         Args:
             points: Whether to load the coordinates too.
+
+        Raises:
+            StoreError: if the store is of a flow.
         """
-        a, b = schema.minima.c, schema.transition_states.c
-        shared = ("id", "energy", "point_order", "log_product", "hits")
-        low = self._columns([a[name] for name in shared])
-        high = self._columns([b[name] for name in (*shared, "minimum_a", "minimum_b")])
-        ids = low["id"].astype(int)
-        ends = np.stack([high["minimum_a"], high["minimum_b"]], axis=1).astype(int)
-        return TransitionNetwork(
-            ids=ids,
-            energies=low["energy"].astype(float),
-            orders=low["point_order"].astype(int),
-            log_products=low["log_product"].astype(float),
-            hits=low["hits"].astype(int),
-            ts_ids=high["id"].astype(int),
-            ts_energies=high["energy"].astype(float),
-            ts_orders=high["point_order"].astype(int),
-            ts_log_products=high["log_product"].astype(float),
-            ts_hits=high["hits"].astype(int),
-            ts_minima=np.searchsorted(ids, ends),
-            points=self.points("minimum") if points else None,
-            ts_points=self.points("transition_state") if points else None,
-        )
+        self.require("energy")
+        with self._reading() as connection:
+            found = read.network(connection)
+        if not points:
+            return found
+        low, high = self.points("minimum"), self.points("transition_state")
+        return dataclasses.replace(found, points=low, ts_points=high)
+
+    def graph(self) -> FlowGraph:
+        """The graph of a flow: everything found.
+
+        Raises:
+            StoreError: if the store is of an energy.
+        """
+        self.require("flow")
+        nodes = [rows.node_from_row(row, self.header.dof) for row in self._rows(schema.nodes)]
+        links = [rows.link_from_row(row) for row in self._rows(schema.links)]
+        totals = {name: self.state.get(name, 0) for name in ("starts", "blown_up", "undecided")}
+        discrete = bool(self.header.system.get("discrete"))
+        return FlowGraph(self.header.name, nodes, links, **totals, discrete=discrete)
 
     def points(self, kind: Kind) -> Float[np.ndarray, "n dof"]:
         """Coordinates of all minima or transition states, by id.
 
         Raises:
-            StoreError: if some have none (an imported list of energies).
+            StoreError: if some have none (an imported list of energies), or the store is of a flow.
         """
+        self.require("energy")
         table = schema.POINTS[kind]
         with self._reading() as connection:
             blobs = connection.execute(sa.select(table.c.x).order_by(table.c.id)).scalars().all()
@@ -323,20 +345,20 @@ class Store:
         """A table without its binary columns, as a data frame.
 
         Args:
-            table: One of `minima`, `transition_states`, `rounds`, `runs`, `rejected`,
-                `discoveries`, `attempts`.
+            table: One of `minima`, `transition_states`, `rejected`, `attempts` of an energy; one of
+                `nodes`, `links` of a flow; or `rounds`, `runs`, `discoveries`.
+
+        Raises:
+            StoreError: if stores of this kind have no such table.
         """
-        columns = [
-            column
-            for column in schema.metadata.tables[table].c
-            if not isinstance(column.type, sa.LargeBinary)
-        ]
-        frame = pd.DataFrame(self._columns(columns))
-        gaps = [c.name for c in columns if c.nullable and isinstance(c.type, sa.Integer)]
-        return frame.astype(dict.fromkeys(gaps, "Int64")).rename(columns={"point_order": "order"})
+        wanted = schema.metadata.tables[table]
+        self._must_have(wanted)
+        with self._reading() as connection:
+            return read.frame(connection, wanted)
 
     def attempts(self) -> dict[tuple[int, int | None], tuple[int, int]]:
         """Searches begun and successes, by `(minimum_a, minimum_b)`; `None` for single-ended."""
+        self.require("energy")
         c = schema.attempts.c
         query = sa.select(
             c.minimum_a, c.minimum_b, sa.func.sum(c.times), sa.func.sum(c.successes)
@@ -347,35 +369,25 @@ class Store:
     def integrity(self) -> Integrity:
         """Check the file, its references, its counts and its evidence; takes a full read."""
         with self._reading() as connection:
-            return check_integrity(connection, self.header.dof)
+            return check_integrity(connection, self.header)
 
-    def _columns(self, columns: Sequence[sa.Column]) -> dict[str, np.ndarray]:
-        """Columns of one table in the order of its key, in one query."""
-        table = columns[0].table
-        query = sa.select(*columns).order_by(*table.primary_key.columns or [columns[0]])
-        with self._reading() as connection:
-            found = connection.execute(query).all()
-        cells = zip(*found, strict=True) if found else [()] * len(columns)
-        return {
-            column.name: np.array(cell, dtype=_dtype(column))
-            for column, cell in zip(columns, cells, strict=True)
-        }
+    def _must_have(self, table: sa.Table) -> None:
+        if table in (schema.nodes, schema.links):
+            self.require("flow")
+        elif table in (*schema.POINTS.values(), schema.rejected, schema.attempts):
+            self.require("energy")
 
     def _rows(self, table: sa.Table) -> list[dict[str, Any]]:
+        self._must_have(table)
         with self._reading() as connection:
             found = connection.execute(sa.select(table).order_by(table.c.id))
             return [row._asdict() for row in found]
 
     def _row(self, table: sa.Table, point_id: int) -> dict[str, Any]:
+        self._must_have(table)
         with self._reading() as connection:
             query = sa.select(table).where(table.c.id == int(point_id))
             row = connection.execute(query).first()
         if row is None:
             raise StoreError(f"{self.name} holds no {table.name} with id {point_id}")
         return row._asdict()
-
-
-def _dtype(column: sa.Column) -> type:
-    if isinstance(column.type, sa.Integer) and not column.nullable:
-        return int
-    return float if isinstance(column.type, sa.Double) else object

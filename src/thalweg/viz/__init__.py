@@ -9,7 +9,7 @@
 - `plot_front`: measured force fields, accuracy against speed.
 - `save_figure`: to png, pdf or svg, ready to print.
 - `write_report`: a `ReportData` as one HTML file that needs no network; `thalweg.workflows.report`
-  gathers one from a landscape.
+  gathers one from a landscape. `write_flow_report` writes that of a flow.
 
 ```python
 ax = plot_tree(disconnectivity_tree(landscape.network), energy_label="Energy / ε")
@@ -19,6 +19,8 @@ save_figure(ax.figure, "lj13.pdf")
 
 from ._dynamics import plot_trajectories as plot_trajectories
 from ._flow_graph import plot_flow_graph as plot_flow_graph
+from ._flow_report import flow_report_html as flow_report_html
+from ._flow_report import write_flow_report as write_flow_report
 from ._front import plot_front as plot_front
 from ._kinetics import plot_arrhenius as plot_arrhenius
 from ._kinetics import plot_timescales as plot_timescales

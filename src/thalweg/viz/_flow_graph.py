@@ -49,7 +49,7 @@ def plot_flow_graph(graph: FlowGraph, *, axes: "Axes | None" = None) -> "Axes":
         named = set()
         for node in graph.nodes:
             marker, colour, word = _MARKS[node.kind]
-            if node.kind == "cycle" and real:
+            if node.periodic and real:
                 loop = np.concatenate([node.loop, node.loop[:1]])
                 axes.plot(*loop.T, color=GROUPS[2], lw=1.2)
             size = 60.0 + (240.0 * node.hits / most if node.attracts else 0.0)

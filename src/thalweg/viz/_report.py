@@ -53,12 +53,22 @@ def write_report(data: ReportData, path: str | Path) -> Path:
     Raises:
         ArgumentError: if the ending is another, or the folder does not exist.
     """
+    path = check_page(path)
+    path.write_text(report_html(data), encoding="utf-8")
+    return path
+
+
+def check_page(path: str | Path) -> Path:
+    """Refuse a file name that no report can have.
+
+    Raises:
+        ArgumentError: if it does not end in `.html` or `.htm`, or the folder does not exist.
+    """
     path = Path(path)
     if path.suffix.lower() not in (".html", ".htm"):
         raise ArgumentError(f"{path.name}: a report ends in .html", f"name it {path.stem}.html")
     if not path.parent.is_dir():
         raise ArgumentError(f"there is no folder {path.parent}", f"mkdir -p {path.parent}")
-    path.write_text(report_html(data), encoding="utf-8")
     return path
 
 
@@ -71,22 +81,22 @@ def report_html(data: ReportData) -> str:
     core, points = Packer(), Packer()
     facts = _facts(data, core, points)
     facts["arrays"] = {"core": core.where, "points": points.where}
-    return _fill(
-        _asset("page.html"),
+    return fill(
+        asset("page.html"),
         {
             "title": html.escape(f"{data.name}: energy landscape"),
             "name": html.escape(data.name),
             "description": html.escape(_sentence(data)),
-            "style": _asset("report.css"),
+            "style": asset("report.css"),
             "facts": script_json(facts),
             "core": core.text(),
             "points": points.text(),
-            "script": "\n".join(_asset(name) for name in _SCRIPTS),
+            "script": "\n".join(asset(name) for name in _SCRIPTS),
         },
     )
 
 
-def _fill(template: str, values: Mapping[str, str]) -> str:
+def fill(template: str, values: Mapping[str, str]) -> str:
     """The template with each `{{name}}` replaced once, in one pass over the template."""
     pieces = template.split("{{")
     filled = [pieces[0]]
@@ -96,7 +106,8 @@ def _fill(template: str, values: Mapping[str, str]) -> str:
     return "".join(filled)
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """The text of a file of `report/`."""
     folder = importlib.resources.files("thalweg.viz").joinpath("report")
     return folder.joinpath(name).read_text(encoding="utf-8")
 

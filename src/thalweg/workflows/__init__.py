@@ -20,6 +20,7 @@ from ._map_flow import map_flow as map_flow
 from ._report import ReportConfig as ReportConfig
 from ._report import gather_report as gather_report
 from ._report import report as report
+from ._report import report_flow as report_flow
 from ._sets import PlanProgress as PlanProgress
 from ._sets import SamplingConfig as SamplingConfig
 from ._sets import Sets as Sets

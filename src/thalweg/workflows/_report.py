@@ -31,6 +31,7 @@ from thalweg.viz import (
     ReportData,
     RoundCurves,
     Unavailable,
+    write_flow_report,
     write_report,
 )
 
@@ -81,7 +82,7 @@ def report(
     *,
     system: System | None = None,
 ) -> Path:
-    """Write everything known about a landscape as one self-contained HTML file.
+    """Write everything known about a landscape, or a flow, as one self-contained HTML file.
 
     Args:
         landscape: What to report on.
@@ -97,7 +98,23 @@ def report(
         ArgumentError: if there are no minima, an id is unknown, the system is another one, or the
             file name does not end in `.html`.
     """
+    if landscape.header.kind == "flow":
+        return report_flow(landscape, path)
     return write_report(gather_report(landscape, config, system=system), path)
+
+
+def report_flow(landscape: Landscape, path: str | Path) -> Path:
+    """Write the graph of a flow, its nodes and their evidence as one self-contained HTML file.
+
+    Args:
+        landscape: What to report on; its store is of a flow.
+        path: File to write, ending in `.html`.
+
+    Raises:
+        ArgumentError: if there are no nodes, or the file name does not end in `.html`.
+        StoreError: if the store is of an energy.
+    """
+    return write_flow_report(landscape.flow, _provenance(landscape), path)
 
 
 def gather_report(
@@ -357,8 +374,11 @@ def _contour(system: System | None, network: TransitionNetwork) -> Contour | Non
 
 def _provenance(landscape: Landscape) -> Provenance:
     store = landscape.store
-    rounds, runs, rejected = (store.frame(name) for name in ("rounds", "runs", "rejected"))
-    tally = Counter(zip(rejected["kind"], rejected["outcome"], strict=True))
+    rounds, runs = store.frame("rounds"), store.frame("runs")
+    tally: Counter[tuple[str, str]] = Counter()
+    if landscape.header.kind == "energy":
+        rejected = store.frame("rejected")
+        tally.update(zip(rejected["kind"], rejected["outcome"], strict=True))
     return Provenance(
         store=store.name,
         fingerprint=landscape.header.fingerprint,

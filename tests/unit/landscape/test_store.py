@@ -4,7 +4,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import textwrap
 
 import numpy as np
 import pytest
@@ -246,10 +245,17 @@ def test_unknown_ids(store):
 
 KILLED = """
 import sys
-from thalweg.landscape import Discovery, Minimum, Round, Store, StoreHeader
+import numpy as np
+from thalweg.landscape import Discovery, FlowNode, Minimum, Round, Store, StoreHeader
 
+flow = Store.open(sys.argv[2], StoreHeader(fingerprint="k", name="k", dof=1, kind="flow"))
+rest = {"kind": "rest", "x": np.zeros(1), "unstable": 0, "eigenvalues": np.array([-1 + 0j])}
 with Store.open(sys.argv[1], StoreHeader(fingerprint="k", name="k", dof=0)) as store:
     for i in range(store.next_round, 10**6):
+        if i == flow.next_round:
+            node = FlowNode(id=i, loop=np.zeros((0, 1)), **rest)
+            found = [Discovery(kind="node", id=i)]
+            flow.commit_round(Round(number=i, kind="rests", nodes=[node], discoveries=found))
         store.commit_round(
             Round(
                 number=i,
@@ -264,11 +270,11 @@ with Store.open(sys.argv[1], StoreHeader(fingerprint="k", name="k", dof=0)) as s
 
 
 def test_kill_9_loses_nothing_that_was_reported(tmp_path):
-    path = tmp_path / "killed.db"
+    path, flow_path = tmp_path / "killed.db", tmp_path / "flow.db"
     reported = -1
     for rounds in (20, 35):
         child = subprocess.Popen(
-            [sys.executable, "-c", textwrap.dedent(KILLED), str(path)],
+            [sys.executable, "-c", KILLED, str(path), str(flow_path)],
             stdout=subprocess.PIPE,
             text=True,
         )
@@ -283,3 +289,6 @@ def test_kill_9_loses_nothing_that_was_reported(tmp_path):
             assert store.state == {"done": store.next_round - 1}
             assert store.n_minima == store.next_round
             assert [p for p in store.integrity().problems if "certificate" not in p] == []
+        with Store.open(flow_path) as store:
+            assert store.n_nodes == store.next_round > reported
+            assert store.integrity().problems == ()

@@ -13,7 +13,7 @@ from thalweg.core import (
     StoreMismatchError,
 )
 from thalweg.dynamics import recognise_cycle
-from thalweg.landscape import FlowStore
+from thalweg.landscape import Landscape
 from thalweg.workflows import FlowMapConfig, map_flow
 
 
@@ -74,7 +74,10 @@ def test_van_der_pol(tmp_path):
     graph = map_flow(VanDerPol(), tmp_path / "vdp.db", 1.0, config)
     assert [node.kind for node in graph.nodes] == ["source", "cycle"]
     cycle = graph.nodes[1]
-    assert cycle.period == pytest.approx(6.66328686, rel=1e-4)
+    assert cycle.period == pytest.approx(6.66328686, abs=1e-7)
+    np.testing.assert_allclose(cycle.eigenvalues, [1.0, 8.6e-4], atol=1e-5)
+    assert cycle.residual < 1e-8
+    assert graph.leading(cycle) == cycle.eigenvalues[1]
     assert cycle.hits == 16
     assert len(graph.links) == 4
     assert {link.target for link in graph.links} == {1}
@@ -86,6 +89,9 @@ def test_a_map_of_period_two(tmp_path):
     graph = map_flow(Logistic(), tmp_path / "logistic.db", 3.2, config)
     (cycle,) = [node for node in graph.nodes if node.kind == "cycle"]
     assert cycle.period == 2
+    assert cycle.eigenvalues == pytest.approx(4 + 2 * 3.2 - 3.2**2, abs=1e-9)
+    assert graph.discrete
+    assert graph.leading(cycle) == cycle.eigenvalues[0]
     np.testing.assert_allclose(np.sort(cycle.loop[:, 0]), [0.513045, 0.799455], atol=1e-6)
     rests = sorted(float(node.x[0]) for node in graph.nodes if node.kind == "source")
     np.testing.assert_allclose(rests, [0.0, 1 - 1 / 3.2], atol=1e-10)
@@ -111,8 +117,15 @@ def test_bistable_circuit(tmp_path):
     assert a != b
     again = map_flow(circuit, store, drive, config, report=said.append)
     assert len(again.links) == len(graph.links) == 2
-    with FlowStore.open(store) as opened:
-        assert opened.graph().connections() == graph.connections()
+    with Landscape.open(store) as opened:
+        assert opened.flow.connections() == graph.connections()
+        assert opened.integrity().problems == ()
+        runs = opened.store.frame("runs")
+        assert runs["status"].tolist() == ["interrupted", "finished", "finished"]
+        assert "64" in runs["config"][0]
+        rounds = opened.store.frame("rounds")
+        assert rounds["kind"].tolist() == ["rests", "starts", "ways"]
+        assert rounds["run"].tolist() == [0, 1, 1]
     with pytest.raises(StoreMismatchError, match="belongs to the flow"):
         map_flow(circuit, store, 2 * drive, config)
     assert graph.to_networkx().number_of_edges() == 2
