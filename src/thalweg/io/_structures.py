@@ -59,7 +59,7 @@ def _amber(path: Path) -> System:
         )
     try:
         reader = app.PDBFile if path.suffix.lower() == ".pdb" else app.PDBxFile
-        structure = reader(str(path))
+        structure: Any = reader(str(path))
         system = app.ForceField("amber14-all.xml").createSystem(
             structure.topology, nonbondedMethod=app.NoCutoff, rigidWater=False
         )
