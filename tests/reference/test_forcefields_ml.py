@@ -254,7 +254,7 @@ def _force_error(block, data):
 
 @pytest.mark.slow
 def test_symmetry_functions_learn_a_many_body_surface():
-    """Forces of 100 unseen frames within 10 % of their size; pair curves stay beyond 15 %."""
+    """Root mean square force error on 100 unseen frames: below 20 %; of pair curves 42 %."""
     train, test = _frames(jax.random.key(0), 200), _frames(jax.random.key(1), 100)
     descriptor = SymmetryDescriptor.even(1, cutoff=1.0, radial=8, angular=4, zetas=(1, 2, 4))
     net = SymmetryFunctions.for_topology(
@@ -266,5 +266,5 @@ def test_symmetry_functions_learn_a_many_body_surface():
     with jax.numpy_dtype_promotion("standard"):
         fitted = _trained(pairs, train, 600, 0.3)
     many, two = _force_error(learned, test), _force_error(fitted, test)
-    assert many < 0.10, (many, two)
-    assert two > 0.15, (many, two)
+    assert many < 0.20, (many, two)
+    assert two > 0.35, (many, two)
