@@ -4,7 +4,7 @@ A parameter with a `Quantity` becomes `u ~ N(0, 1)` under its prior; the numbers
 which nothing is known, are themselves.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import equinox as eqx
@@ -44,6 +44,8 @@ class Parameters(eqx.Module):
         chosen = []
         for place, (path, leaf) in enumerate(found):
             if not eqx.is_inexact_array(leaf) or _fixed(path, force_field.fixed):
+                continue
+            if _constant(path, force_field.blocks):
                 continue
             if not np.all(np.isfinite(np.asarray(leaf))):
                 raise ArgumentError(f"parameter {_name(path)} is not finite", "give it a number")
@@ -118,10 +120,24 @@ def _name(path: tuple[Any, ...]) -> str:
     return text
 
 
+def _constant(path: tuple[Any, ...], blocks: Mapping[str, AbstractBlock]) -> bool:
+    """Whether a block around a leaf says that no fit changes it."""
+    return any(field in block.constants for block, field in _fields(path, blocks))
+
+
 def _quantity(path: tuple[Any, ...], blocks: Mapping[str, AbstractBlock]) -> Quantity | None:
     """What the innermost block around a leaf knows of it."""
-    node: Any = blocks
     found: Quantity | None = None
+    for block, field in _fields(path, blocks):
+        found = block.quantities.get(field)
+    return found
+
+
+def _fields(
+    path: tuple[Any, ...], blocks: Mapping[str, AbstractBlock]
+) -> Iterator[tuple[AbstractBlock, str]]:
+    """The blocks around a leaf, each with the field that leads to it, the outermost first."""
+    node: Any = blocks
     for key in path:
         if isinstance(key, jax.tree_util.DictKey):
             node = node[key.key]
@@ -130,8 +146,7 @@ def _quantity(path: tuple[Any, ...], blocks: Mapping[str, AbstractBlock]) -> Qua
         else:
             field = getattr(key, "name", None)
             if field is None:
-                return found
+                return
             if isinstance(node, AbstractBlock):
-                found = node.quantities.get(field)
+                yield node, field
             node = getattr(node, field)
-    return found
