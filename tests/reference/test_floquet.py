@@ -70,7 +70,7 @@ def test_van_der_pol():
     trace = np.trapezoid(1 - path[:, 0] ** 2, times)  # spectral accuracy: periodic
     assert np.prod(found.multipliers).real == pytest.approx(math.exp(trace), rel=1e-5)
     assert found.transverse[0] == pytest.approx(8.6e-4, abs=1e-5)
-    assert "stable cycle of period 6.6632869" in str(found)
+    assert "stable cycle of period 6.6632869: multipliers 1, 0.0008597" in str(found)
 
 
 def test_cycles_in_families_decide_nothing():

@@ -80,7 +80,8 @@ class FloquetMultipliers:
         return Verdict.unstable if self.unstable else Verdict.stable
 
     def __str__(self) -> str:
-        shown = ", ".join(f"{value:.4g}" for value in self.multipliers[:6].tolist())
+        some = self.multipliers[:6].tolist()
+        shown = ", ".join(f"{v:.4g}" if v.imag else f"{v.real:.4g}" for v in some)
         return (
             f"{self.verdict} cycle of period {self.period:.8g}: multipliers {shown}"
             f"{', …' if len(self.multipliers) > 6 else ''}"
