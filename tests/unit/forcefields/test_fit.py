@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from thalweg.core import ArgumentError, Outcome, StoreMismatchError
-from thalweg.forcefields import AbstractBlock, ForceField
+from thalweg.forcefields import AbstractBlock, ForceField, SymmetryFunctions, Topology
 from thalweg.forcefields.fitting import (
     FitConfig,
     Parameters,
@@ -241,3 +241,11 @@ def test_the_posterior_has_the_width_that_the_data_give(labelled):
     assert posterior.force_field(zero).blocks["bonds"].stiffness[0] == start.blocks[
         "bonds"
     ].stiffness[0]  # fmt: skip
+
+
+def test_what_a_block_calls_constant_is_not_fitted():
+    water = Topology.from_bonds([8, 1, 1], [(0, 1), (0, 2)], masses=[15.999, 1.008, 1.008])
+    learned = SymmetryFunctions.for_topology(water, key=jax.random.key(0))
+    names = Parameters(ForceField(water, {"learned": learned})).names
+    assert any("networks" in name for name in names)
+    assert not any(name.endswith((".mean", ".spread")) for name in names)
