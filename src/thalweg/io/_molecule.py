@@ -77,7 +77,7 @@ def molecule(source: str, *, charge: int = 0) -> Molecule:
     from ase.io import read
 
     path = Path(source)
-    if path.suffix or path.exists():
+    if path.suffix or path.is_file():
         if not path.is_file():
             raise ArgumentError(f"there is no file {source}", "or name a molecule: ethanol")
         try:

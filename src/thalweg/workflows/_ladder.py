@@ -97,36 +97,44 @@ def _class_two(topology: Topology, positions: np.ndarray, dataset: Dataset) -> F
     return generic_forcefield(topology, positions, "II")
 
 
-def _with(build: Builder, **learned: Callable[[Topology], AbstractBlock]) -> Builder:
+Learned = Callable[[Topology, Dataset], AbstractBlock]
+"""Topology and training set in; a block with nothing learned yet out."""
+
+
+def _with(build: Builder, learned: Learned) -> Builder:
     """Molecular mechanics and what is learned on top of it, fitted together."""
 
     def both(topology: Topology, positions: np.ndarray, dataset: Dataset) -> ForceField:
         base = build(topology, positions, dataset)
-        blocks = {name: make(topology) for name, make in learned.items()}
-        return ForceField(topology, base.blocks | blocks)
+        return ForceField(topology, base.blocks | {"learned": learned(topology, dataset)})
 
     return both
 
 
-def _alone(make: Callable[[Topology], AbstractBlock]) -> Builder:
+def _alone(learned: Learned) -> Builder:
     """A learned block, and a wall that keeps atoms apart where there are no data."""
 
     def build(topology: Topology, positions: np.ndarray, dataset: Dataset) -> ForceField:
-        blocks = {"repulsion": ZBLRepulsion.for_topology(topology), "learned": make(topology)}
-        return ForceField(topology, blocks)
+        wall = ZBLRepulsion.for_topology(topology)
+        return ForceField(topology, {"wall": wall, "learned": learned(topology, dataset)})
 
     return build
 
 
-def _symmetry_functions(topology: Topology) -> AbstractBlock:
-    return SymmetryFunctions.for_topology(topology, key=jax.random.key(0), dtype="float32")
+def _splines(topology: Topology, dataset: Dataset) -> AbstractBlock:
+    return PairSplines.for_topology(topology)
 
 
-def _invariant(topology: Topology) -> AbstractBlock:
+def _symmetry_functions(topology: Topology, dataset: Dataset) -> AbstractBlock:
+    block = SymmetryFunctions.for_topology(topology, key=jax.random.key(0), dtype="float32")
+    return block.calibrated(jnp.asarray(dataset.positions))
+
+
+def _invariant(topology: Topology, dataset: Dataset) -> AbstractBlock:
     return InvariantMessages.for_topology(topology, key=jax.random.key(0), dtype="float32")
 
 
-def _equivariant(topology: Topology) -> AbstractBlock:
+def _equivariant(topology: Topology, dataset: Dataset) -> AbstractBlock:
     return EquivariantMessages.for_topology(topology, key=jax.random.key(0), dtype="float32")
 
 
@@ -143,7 +151,7 @@ LADDER: dict[str, Rung] = {
         Rung(
             "splines",
             "class II and a curve for each kind of pair",
-            _with(_class_two, splines=PairSplines.for_topology),
+            _with(_class_two, _splines),
             _MECHANICS,
         ),
         Rung("acsf", "networks over symmetry functions", _alone(_symmetry_functions), _LEARNED),
@@ -152,7 +160,7 @@ LADDER: dict[str, Rung] = {
         Rung(
             "delta",
             "class II and networks over symmetry functions",
-            _with(_class_two, learned=_symmetry_functions),
+            _with(_class_two, _symmetry_functions),
             _LEARNED,
         ),
     )
