@@ -19,6 +19,7 @@ from thalweg.io import (
     label_energy,
     label_method,
     label_system,
+    molecule,
 )
 
 from .conftest import WATER
@@ -193,3 +194,11 @@ def test_energies_of_labels_join_the_engine():
     value, gradient = value_and_grad(energy, jax.numpy.asarray(WATER.reshape(-1)))
     assert float(value) == pytest.approx(0.5 * np.sum(WATER**2))
     np.testing.assert_allclose(gradient, WATER.reshape(-1))
+
+
+def test_a_folder_of_a_molecules_name_is_not_the_molecule(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "water").mkdir()
+    assert molecule("water").numbers.tolist() == [8, 1, 1]
+    with pytest.raises(ArgumentError, match="no file water.xyz"):
+        molecule("water.xyz")
