@@ -158,7 +158,11 @@ class FlowGraph:
 
     def __str__(self) -> str:
         kinds = [node.kind for node in self.nodes]
-        parts = [f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds)]
+        counts = {kind: kinds.count(kind) for kind in dict.fromkeys(kinds)}
+        parts = [
+            f"{many} {kind}{'s' if many != 1 and kind != 'neutral' else ''}"
+            for kind, many in counts.items()
+        ]
         lost = sum(link.target is None for link in self.links)
         return (
             f"{self.name}: {', '.join(parts) or 'no rest'}; {len(self.links)} ways out followed, "

@@ -30,7 +30,7 @@ _PATIENCE = 60.0
 
 _MAP_STEPS = 4000
 _ON_LOOP = 0.03
-"""A point belongs to a cycle within this share of its size: its loop has 256 points."""
+"""A point belongs to a cycle within this share of its size: its loop is a polygon."""
 
 _LOOKS = 8
 """Undecided paths of a step that are watched for a cycle."""
@@ -136,9 +136,13 @@ class Arrivals:
                     self.law.dynamics, found.end[row], self.law.drive,
                     time=self.time, extent=self.law.extent,
                 )  # fmt: skip
-                if cycle is not None:
-                    self.new.append(cycle_node(self.law, cycle, len(self._known)))
-                    self._on_known_cycle(row, found.end[row])
+                if cycle is None:
+                    continue
+                node = cycle_node(self.law, cycle, len(self._known))
+                # A path that winds slowly onto a known cycle has not come to it, but its cycle has.
+                if not self._on_known_cycle(row, node.x):
+                    self.new.append(node)
+                    self._arrive(row, node)
 
     @property
     def _known(self) -> list[FlowNode]:
@@ -148,19 +152,21 @@ class Arrivals:
         """A path that hardly moves, at a rest of either kind."""
         for node in self._known:
             if not node.periodic and _apart(node.x, x) <= 10 * self.radius:
-                self.ends[row] = node.id
-                self.words[row] = "attractor" if node.attracts else "saddle"
+                self._arrive(row, node)
                 return
 
     def _on_known_cycle(self, row: int, x: np.ndarray) -> bool:
         for node in self._known:
             if node.periodic:
                 size = float(np.ptp(node.loop, axis=0).max())
-                if np.linalg.norm(node.loop - x, axis=1).min() <= _ON_LOOP * size:
-                    self.ends[row] = node.id
-                    self.words[row] = "attractor" if node.attracts else "saddle"
+                if _from_loop(node.loop, x, closed=not self.law.discrete) <= _ON_LOOP * size:
+                    self._arrive(row, node)
                     return True
         return False
+
+    def _arrive(self, row: int, node: FlowNode) -> None:
+        self.ends[row] = node.id
+        self.words[row] = "attractor" if node.attracts else "saddle"
 
 
 def rest_nodes(found: FixedPoints, first: int) -> list[FlowNode]:
@@ -254,3 +260,16 @@ def spacing(graph: FlowGraph, node: FlowNode) -> float:
 
 def _apart(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.linalg.norm(a - b))
+
+
+def _from_loop(loop: np.ndarray, x: np.ndarray, *, closed: bool) -> float:
+    """Distance from a point to a loop: to the polygon through its points, or to them alone.
+
+    The points are spaced evenly in time, so that they lie far apart where a cycle is fast.
+    """
+    if not closed:
+        return float(np.linalg.norm(loop - x, axis=1).min())
+    side = np.roll(loop, -1, axis=0) - loop
+    length = np.maximum(np.sum(side**2, axis=1), 1e-300)
+    along = np.clip(np.sum((x - loop) * side, axis=1) / length, 0.0, 1.0)
+    return float(np.linalg.norm(loop + along[:, None] * side - x, axis=1).min())

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from thalweg.circuits import LeakyRNN, Organics
+from thalweg.circuits import LeakyRNN, Organics, WilsonCowan
 from thalweg.core import (
     AbstractDynamics,
     AbstractMap,
@@ -66,6 +66,15 @@ def test_mueller_brown(mueller_brown, tmp_path):
     pairs = {tuple(sorted((number[a], number[b]))) for _, a, b in graph.connections()}
     assert pairs == {tuple(sorted(pair)) for pair in network.ts_minima.tolist()}
     assert sum(node.hits for node in rests) == graph.starts - graph.blown_up
+
+
+def test_a_cycle_with_a_fast_stretch_is_one(tmp_path):
+    """Wilson and Cowan's cycle: points evenly spaced in time leave gaps, paths arrive in them."""
+    graph = map_flow(WilsonCowan(), tmp_path / "wc.db", jnp.array([1.25, 0.0]))
+    assert sorted(node.kind for node in graph.nodes) == ["cycle", "source"]
+    (cycle,) = (node for node in graph.nodes if node.kind == "cycle")
+    assert cycle.hits == graph.starts == 256
+    assert cycle.period == pytest.approx(4.99589, abs=1e-4)
 
 
 @pytest.mark.slow
