@@ -16,6 +16,7 @@ from thalweg.forcefields import (
     HarmonicBonds,
     InvariantMessages,
     PairSplines,
+    SymmetryDescriptor,
     SymmetryFunctions,
     Topology,
     ZBLRepulsion,
@@ -126,7 +127,11 @@ def _splines(topology: Topology, dataset: Dataset) -> AbstractBlock:
 
 
 def _symmetry_functions(topology: Topology, dataset: Dataset) -> AbstractBlock:
-    block = SymmetryFunctions.for_topology(topology, key=jax.random.key(0), dtype="float32")
+    # Bonds move by hundredths of the cutoff: few, wide functions see that, but learn it slowly.
+    descriptor = SymmetryDescriptor.even(len(set(topology.numbers.tolist())), radial=24)
+    block = SymmetryFunctions.for_topology(
+        topology, key=jax.random.key(0), descriptor=descriptor, dtype="float32"
+    )
     return block.calibrated(jnp.asarray(dataset.positions))
 
 
@@ -139,7 +144,8 @@ def _equivariant(topology: Topology, dataset: Dataset) -> AbstractBlock:
 
 
 _MECHANICS = FitConfig(method="gauss-newton")
-_LEARNED = FitConfig(method="adam", steps=4_000, batch=16)
+_FUNCTIONS = FitConfig(method="adam", steps=4_000, batch=16, rate_network=1e-2)
+_MESSAGES = FitConfig(method="adam", steps=4_000, batch=16, rate_network=5e-3)
 
 LADDER: dict[str, Rung] = {
     rung.name: rung
@@ -154,14 +160,14 @@ LADDER: dict[str, Rung] = {
             _with(_class_two, _splines),
             _MECHANICS,
         ),
-        Rung("acsf", "networks over symmetry functions", _alone(_symmetry_functions), _LEARNED),
-        Rung("invariant", "invariant messages", _alone(_invariant), _LEARNED),
-        Rung("equivariant", "equivariant messages", _alone(_equivariant), _LEARNED),
+        Rung("acsf", "networks over symmetry functions", _alone(_symmetry_functions), _FUNCTIONS),
+        Rung("invariant", "invariant messages", _alone(_invariant), _MESSAGES),
+        Rung("equivariant", "equivariant messages", _alone(_equivariant), _MESSAGES),
         Rung(
             "delta",
             "class II and networks over symmetry functions",
             _with(_class_two, _symmetry_functions),
-            _LEARNED,
+            _FUNCTIONS,
         ),
     )
 }
