@@ -21,6 +21,7 @@ from thalweg.io import (
     forcefield_from_mmff,
     forcefield_from_openmm,
     generic_forcefield,
+    system_from_structure,
     to_openmm,
     topology_from_smiles,
 )
@@ -255,6 +256,18 @@ def test_linear_alkyne_has_forces():
 
     for gradient in gradients(jnp.asarray(x).reshape(-1)):
         assert np.all(np.isfinite(np.asarray(gradient)))
+
+
+def test_a_pdb_file_is_a_system_with_amber14(dipeptide, tmp_path):
+    system, topology, x = dipeptide
+    path = tmp_path / "dipeptide.pdb"
+    with path.open("w") as file:
+        app.PDBFile.writeFile(topology, 10.0 * x * unit.angstrom, file, keepIds=True)
+    found = system_from_structure(path, "amber14")
+    assert found.name == "dipeptide"
+    # Parameters and atoms are those of the file; the energy is asked for at full precision.
+    energy = float(found.energy(jnp.asarray(x.ravel())))
+    assert energy == pytest.approx(_total(system, x), rel=1e-10)
 
 
 def test_round_trip(dipeptide, water):
