@@ -25,6 +25,7 @@ A new pair term is a record with a table of parameters and one function of the s
 from ._catalogue import CatalogueEntry as CatalogueEntry
 from ._catalogue import names as names
 from ._catalogue import system as system
+from ._family import Family as Family
 from ._pair import PairEnergy as PairEnergy
 from ._pair_terms import AbstractPairTerm as AbstractPairTerm
 from ._pair_terms import InversePower as InversePower

@@ -1,6 +1,5 @@
 """The built-in families of the catalogue: what surrounds each energy to make it a system."""
 
-import dataclasses
 import math
 import re
 from collections.abc import Callable
@@ -24,27 +23,11 @@ from thalweg.core import (
 )
 
 from . import _surfaces
+from ._family import Build, Family
 from ._pair import PairEnergy
 from ._pair_terms import InversePower, LennardJones, Morse, kob_andersen
 from ._sphere import SphereEnergy
 from ._triples import AxilrodTeller
-
-Build = Callable[[str, re.Match[str]], System]
-
-
-@dataclasses.dataclass(frozen=True)
-class Family:
-    """A pattern of names and how to build the system behind one of them."""
-
-    name: str
-    example: str
-    pattern: str
-    description: str
-    build: Build
-
-    def hint(self) -> str:
-        """The name to suggest: the pattern with its example."""
-        return self.name if self.name == self.example else f"{self.name} (such as {self.example})"
 
 
 def _particles(name: str, text: str, least: int, most: int = 2000) -> int:

@@ -1,8 +1,9 @@
 """The catalogue: from a name such as `lj13` to a system.
 
 A family is a pattern, an example, one line of description and a function that builds the system.
-Packages add systems of their own with an entry point in the group `thalweg.systems`: its name is
-the system's name, its value a function without arguments that returns a `System`.
+Packages add to it by entry points. In the group `thalweg.systems` the name is the system's name,
+the value a function without arguments that returns a `System`; in the group
+`thalweg.system_families` the value is a sequence of `Family`.
 """
 
 import dataclasses
@@ -14,9 +15,11 @@ from collections.abc import Callable
 
 from thalweg.core import System, UnknownSystemError
 
-from ._builders import FAMILIES, Family
+from ._builders import FAMILIES
+from ._family import Family
 
 _GROUP = "thalweg.systems"
+_FAMILIES = "thalweg.system_families"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,16 +51,18 @@ def system(name: str) -> System:
     plugins = _plugins()
     if key in plugins:
         return _from_plugin(key, plugins[key])
-    for family in FAMILIES:
-        match = re.fullmatch(family.pattern, key)
-        if match:
-            return family.build(key, match)
+    for families in (lambda: FAMILIES, _more_families):
+        for family in families():
+            match = re.fullmatch(family.pattern, key)
+            if match:
+                return family.build(key, match)
     raise UnknownSystemError(f"no system is called {name!r}", _suggest(key, plugins))
 
 
 def names() -> tuple[CatalogueEntry, ...]:
     """Every family and plug-in, with one line about each."""
-    built_in = [CatalogueEntry(f.name, f.example, f.description) for f in FAMILIES]
+    families = (*FAMILIES, *_more_families())
+    built_in = [CatalogueEntry(f.name, f.example, f.description) for f in families]
     plugins = [
         CatalogueEntry(name, name, f"plug-in: {point.value}") for name, point in _plugins().items()
     ]
@@ -67,6 +72,13 @@ def names() -> tuple[CatalogueEntry, ...]:
 @functools.cache
 def _plugins() -> dict[str, importlib.metadata.EntryPoint]:
     return {point.name.lower(): point for point in importlib.metadata.entry_points(group=_GROUP)}
+
+
+@functools.cache
+def _more_families() -> tuple[Family, ...]:
+    """Families of other packages, loaded once a name is none of the built-in ones."""
+    points = importlib.metadata.entry_points(group=_FAMILIES)
+    return tuple(family for point in points for family in point.load())
 
 
 def _from_plugin(name: str, point: importlib.metadata.EntryPoint) -> System:
@@ -83,12 +95,13 @@ def _from_plugin(name: str, point: importlib.metadata.EntryPoint) -> System:
 def _suggest(name: str, plugins: dict[str, importlib.metadata.EntryPoint]) -> str:
     """Close names, or the whole list."""
     stem = re.sub(r"\d+(\.\d+)?", "", name)
-    stems = {_stem(family): family for family in FAMILIES}
+    families = (*FAMILIES, *_more_families())
+    stems = {_stem(family): family for family in families}
     close = [stems[s].hint() for s in difflib.get_close_matches(stem, stems, n=3, cutoff=0.5)]
     close += difflib.get_close_matches(name, plugins, n=2)
     if close:
         return "did you mean " + " or ".join(close) + "?"
-    return "known: " + ", ".join([family.name for family in FAMILIES] + sorted(plugins))
+    return "known: " + ", ".join([family.name for family in families] + sorted(plugins))
 
 
 def _stem(family: Family) -> str:
