@@ -71,7 +71,7 @@ docs: $(STAMP)  ## build the site into site/
 # The CPU build: the plain one brings gigabytes of GPU libraries.
 .venv-torch/.installed:
 	$(PYTHON) -m venv .venv-torch
-	.venv-torch/bin/python -m pip install --quiet torch==2.13.0 numpy --extra-index-url https://download.pytorch.org/whl/cpu
+	.venv-torch/bin/python -m pip install --quiet torch==2.13.0 numpy torchani==2.9.0 mace-torch==0.3.16 --extra-index-url https://download.pytorch.org/whl/cpu
 	@touch $@
 
 peers: .venv-pele/.installed .venv-topsearch/.installed .venv-torch/.installed  ## install the codes that `make bench` compares with

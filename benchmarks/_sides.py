@@ -53,6 +53,7 @@ CODES = {
     "thalweg-forcefields": Code("side_thalweg_forcefields.py", _OURS),
     "openmm": Code("side_openmm.py", _OURS),
     "torch": Code("side_torch.py", ROOT / ".venv-torch" / "bin" / "python"),
+    "torch-potentials": Code("side_torch_potentials.py", ROOT / ".venv-torch" / "bin" / "python"),
     "topsearch": Code("side_topsearch.py", ROOT / ".venv-topsearch" / "bin" / "python"),
 }
 

@@ -17,7 +17,7 @@ BENCHMARKS = {
     "sampling": "Monte Carlo steps of a thousand chains per CPU-second",
     "certificates": "certificates of a thousand circuits in one call",
     "training": "CPU seconds of one training step of recurrent circuits",
-    "forcefields": "energy and forces of alanine dipeptide with Amber14",
+    "forcefields": "energy and forces of alanine dipeptide, mechanics and learned",
     "saddles": "certified transition states of LJ13 per CPU-minute",
 }
 

@@ -1,4 +1,4 @@
-"""Energies and forces of alanine dipeptide with Amber14 on OpenMM's Reference platform."""
+"""Energies and forces of alanine dipeptide with Amber14 on two platforms of OpenMM."""
 
 from pathlib import Path
 
@@ -10,8 +10,11 @@ from rdkit.Chem import AllChem
 from serve import repeated, serve
 
 RESIDUES = {"ACE": ("CH3", "C", "O"), "ALA": ("N", "CA", "CB", "C", "O"), "NME": ("N", "C")}
-PLATFORM = openmm.Platform.getPlatformByName("Reference")
 READY = {}
+
+
+def _platform(name):
+    return openmm.Platform.getPlatformByName(name)
 
 
 def prepare(folder, replicas):
@@ -33,7 +36,7 @@ def prepare(folder, replicas):
     heavy = molecule.GetConformer().GetPositions()[: len(atoms)] / 10.0
     modeller = app.Modeller(topology, [openmm.Vec3(*x) for x in heavy] * unit.nanometer)
     forcefield = app.ForceField("amber14-all.xml")
-    modeller.addHydrogens(forcefield, platform=PLATFORM)
+    modeller.addHydrogens(forcefield, platform=_platform("Reference"))
     system = forcefield.createSystem(modeller.topology, nonbondedMethod=app.NoCutoff)
     Path(folder, "system.xml").write_text(openmm.XmlSerializer.serialize(system))
     x = np.asarray(modeller.positions.value_in_unit(unit.nanometer))
@@ -48,17 +51,20 @@ def prepare(folder, replicas):
     return {"atoms": len(x)}
 
 
-def _context(folder):
-    if folder not in READY:
+def _context(folder, model):
+    if (folder, model) not in READY:
         system = openmm.XmlSerializer.deserialize(Path(folder, "system.xml").read_text())
-        context = openmm.Context(system, openmm.VerletIntegrator(0.0005), PLATFORM)
-        READY[folder] = (context, np.load(Path(folder, "molecule.npz"))["x"])
-    return READY[folder]
+        settings = {"Threads": "1"} if model == "CPU" else {}
+        context = openmm.Context(
+            system, openmm.VerletIntegrator(0.0005), _platform(model), settings
+        )
+        READY[folder, model] = (context, np.load(Path(folder, "molecule.npz"))["x"])
+    return READY[folder, model]
 
 
-def single(folder):
+def single(folder, model):
     """One call from Python: positions in, energy and forces out."""
-    context, x = _context(folder)
+    context, x = _context(folder, model)
     first = x[0]
 
     def call():
@@ -69,18 +75,18 @@ def single(folder):
     return {"seconds": repeated(call), "energy": call()[0]}
 
 
-def steps(folder):
+def steps(folder, model):
     """One step of molecular dynamics, without leaving C++."""
-    context, x = _context(folder)
+    context, x = _context(folder, model)
     context.setPositions(x[0])
     context.setVelocities(np.zeros_like(x[0]))
     integrator = context.getIntegrator()
     return {"seconds": repeated(lambda: integrator.step(100)) / 100, "energy": None}
 
 
-def many(folder):
+def many(folder, model):
     """All structures, one after another, from Python."""
-    context, x = _context(folder)
+    context, x = _context(folder, model)
 
     def call():
         for one in x:

@@ -1,4 +1,4 @@
-"""The same force field as blocks."""
+"""Force fields as blocks: OpenMM's own system, and the ones that are learned."""
 
 from pathlib import Path
 
@@ -9,41 +9,93 @@ import openmm
 from serve import repeated, serve
 
 import thalweg
-from thalweg.forcefields import Topology
-from thalweg.io import forcefield_from_openmm
+from thalweg.forcefields import (
+    EquivariantMessages,
+    ForceField,
+    InvariantMessages,
+    SymmetryDescriptor,
+    SymmetryFunctions,
+    Topology,
+)
+from thalweg.io import forcefield_from_openmm, generic_forcefield
 
 thalweg.enable_float64()
 READY = {}
 
 
-def _functions(folder):
-    if folder not in READY:
-        system = openmm.XmlSerializer.deserialize(Path(folder, "system.xml").read_text())
+def _openmm(folder, topology, x):
+    system = openmm.XmlSerializer.deserialize(Path(folder, "system.xml").read_text())
+    return forcefield_from_openmm(system, topology)
+
+
+def _class_two(folder, topology, x):
+    return generic_forcefield(topology, x[0], "II")
+
+
+def _functions(folder, topology, x):
+    """As many symmetry functions and units as ANI, near enough."""
+    elements = len(set(topology.numbers.tolist()))
+    descriptor = SymmetryDescriptor.even(elements, radial=16, angular=8, zetas=(1, 4))
+    block = SymmetryFunctions.for_topology(
+        topology, key=jax.random.key(0), descriptor=descriptor, width=160, depth=3, dtype="float32"
+    )
+    return ForceField(topology, {"learned": block.calibrated(jnp.asarray(x))})
+
+
+def _small_functions(folder, topology, x):
+    block = SymmetryFunctions.for_topology(topology, key=jax.random.key(0), dtype="float32")
+    return ForceField(topology, {"learned": block.calibrated(jnp.asarray(x))})
+
+
+def _messages(kind, features):
+    def build(folder, topology, x):
+        block = kind.for_topology(
+            topology, key=jax.random.key(0), features=features, dtype="float32"
+        )
+        return ForceField(topology, {"learned": block})
+
+    return build
+
+
+MODELS = {
+    "Amber14": _openmm,
+    "class II": _class_two,
+    "symmetry functions": _small_functions,
+    "symmetry functions as ANI's": _functions,
+    "invariant messages, 64": _messages(InvariantMessages, 64),
+    "equivariant messages, 32": _messages(EquivariantMessages, 32),
+    "equivariant messages, 64": _messages(EquivariantMessages, 64),
+}
+
+
+def _ready(folder, model):
+    if (folder, model) not in READY:
         data = np.load(Path(folder, "molecule.npz"))
         topology = Topology.from_bonds(
             data["numbers"].tolist(), data["bonds"].tolist(), masses=data["masses"].tolist()
         )
-        forcefield = forcefield_from_openmm(system, topology)
+        forcefield = MODELS[model](folder, topology, data["x"])
         one = jax.value_and_grad(lambda x: forcefield(x))
         x = jnp.asarray(data["x"].reshape(len(data["x"]), -1))
-        READY[folder] = (jax.jit(one), jax.jit(jax.vmap(one)), x)
-    return READY[folder]
+        count = sum(leaf.size for leaf in jax.tree.leaves(forcefield) if leaf.dtype.kind == "f")
+        READY[folder, model] = (jax.jit(one), jax.jit(jax.vmap(one)), x, count)
+    return READY[folder, model]
 
 
-def single(folder):
+def single(folder, model):
     """One call from Python."""
-    one, _, x = _functions(folder)
+    one, _, x, count = _ready(folder, model)
     first = x[0]
     return {
         "seconds": repeated(lambda: jax.block_until_ready(one(first))),
         "energy": float(one(first)[0]),
+        "parameters": count,
     }
 
 
-def steps(folder):
+def steps(folder, model):
     """One step of velocity Verlet inside a compiled loop."""
-    _, _, x = _functions(folder)
-    one = _functions(folder)[0]
+    one, _, x, _ = _ready(folder, model)
 
     @jax.jit
     def hundred(x, v, force):
@@ -63,12 +115,13 @@ def steps(folder):
     }
 
 
-def many(folder):
+def many(folder, model):
     """All structures at once."""
-    _, batch, x = _functions(folder)
+    _, batch, x, count = _ready(folder, model)
     return {
         "seconds": repeated(lambda: jax.block_until_ready(batch(x))) / len(x),
         "energy": float(batch(x)[0][-1]),
+        "parameters": count,
     }
 
 

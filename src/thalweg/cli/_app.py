@@ -7,9 +7,10 @@ import typer
 from ._campaign import campaign
 from ._certify import certify
 from ._cite import cite
+from ._compare import compare
 from ._data import data_
 from ._files import export, import_
-from ._fit import compare, fit
+from ._fit import fit
 from ._info import info
 from ._map import map_
 from ._network import network

@@ -50,8 +50,8 @@ def check_system(text: str, energy: str | None) -> None:
         if energy is None:
             raise CliError(
                 f"{text} holds atoms, and no energy was given",
-                "add --energy mmff (organic molecules), amber14 (PDB files), emt, lj, or "
-                "module:function for any other ASE calculator",
+                "add --energy mmff (organic molecules), amber14 (PDB files), a force field's "
+                ".npz file, emt, lj, or module:function for any other ASE calculator",
             )
     elif energy is not None:
         raise CliError(
@@ -193,6 +193,8 @@ def _from_structure(path: Path, energy: str, processes: int) -> "System":
 
     if energy.lower() in FORCEFIELDS:
         return system_from_structure(path, energy.lower())
+    if energy.endswith(".npz"):
+        return system_from_structure(path, energy)
     try:
         import ase.io
     except ModuleNotFoundError as error:
@@ -226,8 +228,8 @@ def calculator(energy: str) -> Callable[[], Any]:
         return unit_lennard_jones
     raise CliError(
         f"no energy is called {energy!r}",
-        "use mmff, amber14, emt, lj, or module:function for a function that makes an ASE "
-        "calculator",
+        "use mmff, amber14, an .npz file of `thalweg fit`, emt, lj, or module:function for a "
+        "function that makes an ASE calculator",
     )
 
 

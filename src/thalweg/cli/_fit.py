@@ -1,18 +1,17 @@
-"""`thalweg fit` and `thalweg compare`: force fields of one molecule, and what each buys."""
+"""`thalweg fit`: force fields of one molecule, fitted to a level of theory and measured."""
 
 import time
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from . import _options as options
+from ._front import TABLE, PlanReporter, front_facts, leading, show_front, write_facts
 from ._interrupt import Interrupts
 from ._talk import (
     CliError,
     check_writable,
-    data,
     print_json,
     reported,
     talk,
@@ -20,18 +19,7 @@ from ._talk import (
 from ._values import count, duration, parse_duration
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    from thalweg.forcefields.fitting import Front, Measurement
-    from thalweg.workflows import PlanProgress
-
-_EVERY = 5.0
-"""Seconds between lines of progress."""
-
-_WIDE = 130
-"""Columns that the table needs, however narrow the terminal is thought to be."""
-
-_TABLE = "table.json"
+    pass
 
 
 @reported
@@ -70,8 +58,9 @@ def fit(
         ),
     ] = None,
     md: Annotated[
-        float, typer.Option(metavar="PS", help="Length of the runs that test survival, in ps.")
-    ] = 5.0,
+        float,
+        typer.Option(metavar="PS", help="Length of the run at 300 K that tests survival, in ps."),
+    ] = 100.0,
     charge: Annotated[int, typer.Option(metavar="Q", help="Total charge.")] = 0,
     key: options.Key = 0,
     workers: Annotated[
@@ -102,10 +91,12 @@ def fit(
     from thalweg.workflows import LADDER, SamplingConfig, design, ladder, make_sets, reference
 
     method = label_method(labels)
-    names = [part.strip() for part in along.split(",")] if along else list(LADDER)
-    rungs = [ladder(name) for name in names]
     found = find(molecule, charge=charge)
     topology = found.topology()
+    if along:
+        rungs = [ladder(part.strip()) for part in along.split(",")]
+    else:
+        rungs = [rung for rung in LADDER.values() if rung.suits(found)]
     sampling = SamplingConfig(
         train=frames,
         validation=max(4, frames // 5),
@@ -119,10 +110,10 @@ def fit(
     console = talk(quiet=quiet)
     console.print(
         f"{found.name}: {count(topology.n_atoms, 'atom')}, {count(len(topology.bonds), 'bond')}; "
-        f"labels by {method.name}; {', '.join(names)}",
+        f"labels by {method.name}; {', '.join(rung.name for rung in rungs)}",
         markup=False,
     )
-    began, reporter = time.monotonic(), _Reporter(console)
+    began, reporter = time.monotonic(), PlanReporter(console)
     with Interrupts(
         lambda: console.print("stopping after this step; once more ends at once"), lambda: None
     ) as interrupts:
@@ -133,12 +124,11 @@ def fit(
             )  # fmt: skip
             front = design(
                 rungs,
-                topology,
-                found.positions,
+                found,
                 sets,
                 folder=folder,
                 budget=seconds,
-                measuring=MeasureConfig(survival_ps=md, temperature=temperature, key=key),
+                measuring=MeasureConfig(survival_ps=md, key=key),
                 report=reporter,
                 stop=interrupts.asked,
             )
@@ -149,188 +139,19 @@ def fit(
             )
             raise typer.Exit(130) from None
     anchor = reference(found, method, sets.test)
-    facts = _facts("fit", folder, front, anchor) | {"labels": method.name, "molecule": found.name}
-    _write(folder / _TABLE, facts)
+    facts = front_facts("fit", folder, front, anchor) | {
+        "labels": method.name,
+        "molecule": found.name,
+        "source": {"molecule": molecule, "labels": labels, "charge": charge},
+    }
+    write_facts(folder / TABLE, facts)
     if as_json:
         print_json(facts)
     else:
-        _show(front, anchor)
+        show_front(front, anchor)
     lost = sum(int(part.provenance.get("left_out", 0)) for part in vars(sets).values())
     failed = f"; {count(lost, 'frame')} without a label left out" if lost else ""
     console.print(
         f"{count(len(front.records), 'force field')} in {duration(time.monotonic() - began)}: "
-        f"{_leading(front)}{failed}, written to [bold]{folder}[/]."
+        f"{leading(front)}{failed}, written to [bold]{folder}[/]."
     )
-
-
-@reported
-def compare(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", show_default=False)],
-    axes: Annotated[
-        str,
-        typer.Option(metavar="A,B", help="Columns that count for the front; -A: large is good."),
-    ] = "micros,force_rmse",
-    figure: Annotated[
-        Path | None,
-        typer.Option(
-            "--figure",
-            metavar="FILE",
-            show_default=False,
-            help="Draw accuracy against speed, as png, pdf or svg.",
-        ),
-    ] = None,
-    as_json: options.AsJson = False,
-    quiet: options.Quiet = False,
-    traceback: options.Traceback = False,
-) -> None:
-    """Compare the force fields that `thalweg fit` measured: which ones does no other beat?"""
-    if not folder.is_dir():
-        raise CliError(f"there is no folder {folder}", "`thalweg fit MOLECULE -o DIR` makes one")
-    if figure is not None:
-        check_writable(figure)
-        if figure.suffix.lower() not in (".png", ".pdf", ".svg"):
-            raise CliError(f"{figure}: a figure ends in .png, .pdf or .svg")
-    from ._runtime import prepare_jax
-
-    prepare_jax()
-    from thalweg.workflows import read_front
-
-    front = read_front(folder, [part.strip() for part in axes.split(",")])
-    anchor = _anchor(folder)
-    if figure is not None:
-        _draw(front, anchor, figure)
-    facts = _facts("compare", folder, front, anchor)
-    if as_json:
-        print_json(facts | {"figure": None if figure is None else str(figure)})
-    else:
-        _show(front, anchor)
-    drawn = f", drawn in [bold]{figure}[/]" if figure is not None else ""
-    talk(quiet=quiet).print(
-        f"{len(front.best)} of {count(len(front.records), 'force field')} "
-        f"{'is' if len(front.best) == 1 else 'are'} on the front: {_leading(front)}{drawn}."
-    )
-
-
-class _Reporter:
-    """A line of progress now and then, and one at the end of every phase."""
-
-    def __init__(self, console: "Console"):
-        self._console = console
-        self._shown = time.monotonic()
-
-    def __call__(self, now: "PlanProgress") -> None:
-        """Take where a plan stands."""
-        last = now.done == now.total
-        if not last and time.monotonic() - self._shown < _EVERY:
-            return
-        self._shown = time.monotonic()
-        detail = f", {now.detail}" if now.detail else ""
-        self._console.print(
-            f"{now.phase} {now.name}: {now.done:,} of {now.total:,}{detail}, "
-            f"{duration(now.seconds)}",
-            markup=False,
-        )
-
-
-def _facts(
-    command: str, folder: Path, front: "Front", anchor: "Measurement | None"
-) -> dict[str, Any]:
-    import dataclasses
-
-    from thalweg import __version__
-
-    best = set(front.best)
-    return {
-        "thalweg": __version__,
-        "command": command,
-        "folder": str(folder),
-        "axes": list(front.axes),
-        "force_fields": [
-            dataclasses.asdict(record) | {"front": record in best} for record in front.records
-        ],
-        "reference": None if anchor is None else dataclasses.asdict(anchor),
-    }
-
-
-def _write(path: Path, facts: dict[str, Any]) -> None:
-    import json
-
-    from ._values import plain
-
-    partial = path.with_name(f".{path.name}.part")
-    partial.write_text(json.dumps(plain(facts), indent=2, allow_nan=False), encoding="utf-8")
-    partial.replace(path)
-
-
-def _anchor(folder: Path) -> "Measurement | None":
-    """The label method as `thalweg fit` timed it, if it came that far."""
-    import json
-
-    from thalweg.forcefields.fitting import Measurement
-
-    path = folder / _TABLE
-    if not path.is_file():
-        return None
-    try:
-        facts = json.loads(path.read_text(encoding="utf-8"))["reference"]
-        return Measurement.from_facts(facts)
-    except (ValueError, KeyError, TypeError) as error:
-        raise CliError(f"{path} is damaged: {error}", "delete it; `thalweg fit` makes it") from None
-
-
-def _draw(front: "Front", anchor: "Measurement | None", path: Path) -> None:
-    import matplotlib as mpl
-
-    mpl.use("agg")
-    from thalweg.viz import plot_front, save_figure
-
-    save_figure(plot_front(front, anchor), path)
-
-
-_COLUMNS = (
-    ("energy / kcal/mol", "energy_rmse", ".3g"),
-    ("force / kcal/(mol Å)", "force_rmse", ".3g"),
-    ("hot force", "ood_force_rmse", ".3g"),
-    ("µs", "micros", ".0f"),
-    ("µs of 100", "micros_100", ".1f"),
-    ("µs of 1000", "micros_1000", ".1f"),
-    ("whole", "survival", ".0%"),
-    ("drift / meV/ps", "drift", ".1e"),
-    ("fit / s", "train_seconds", ".0f"),
-)
-
-
-def _show(front: "Front", anchor: "Measurement | None") -> None:
-    """The table, for people."""
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("force field")
-    table.add_column("parameters", justify="right")
-    for heading, _, _ in _COLUMNS:
-        table.add_column(heading, justify="right", overflow="fold")
-    best = set(front.best)
-    for record in (*front.records, *([anchor] if anchor else [])):
-        mark = " *" if record in best else ""
-        table.add_row(
-            record.name + mark,
-            f"{record.parameters:,}",
-            *(_cell(getattr(record, field), form) for _, field, form in _COLUMNS),
-        )
-    console = data()
-    console.width = max(console.width, _WIDE)
-    console.print(table)
-
-
-def _cell(value: float, form: str) -> str:
-    return format(value, form) if value == value and abs(value) != float("inf") else "-"
-
-
-def _leading(front: "Front") -> str:
-    best: Sequence[Measurement] = front.best
-    if not best:
-        return "none gives finite numbers"
-    fast, good = best[0], min(best, key=lambda r: r.force_rmse)
-    worth = f"{good.force_rmse:.3g} kcal/(mol Å) in {good.micros:.0f} µs"
-    text = f"{good.name} is the most accurate, {worth}"
-    return text if fast is good else f"{text}, {fast.name} the fastest, {fast.micros:.0f} µs"

@@ -45,8 +45,8 @@ Energy = Annotated[
         "--energy",
         metavar="NAME",
         show_default=False,
-        help="Energy of a file of atoms: mmff (organic molecules), amber14 (PDB files), emt, lj, "
-        "or module:function that makes an ASE calculator.",
+        help="Energy of a file of atoms: mmff (organic molecules), amber14 (PDB files), a "
+        "fitted force field's .npz, emt, lj, or module:function that makes an ASE calculator.",
     ),
 ]
 

@@ -11,7 +11,7 @@ the energy offers:
 
 import abc
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -29,6 +29,15 @@ class AbstractEnergy(eqx.Module):
     """
 
     exact_derivatives: ClassVar[bool] = True
+
+    @property
+    def lanes_at_once(self) -> int | None:
+        """How many lanes a processor's caches hold; `None`: all of a block go together.
+
+        Large networks spill out of the caches when many points are evaluated in step. On a CPU
+        their blocks are cut into pieces of this width; results do not depend on it.
+        """
+        return None
 
     @abc.abstractmethod
     def __call__(self, x: Point) -> Scalar:
@@ -86,7 +95,24 @@ def value_and_grad(energy: AbstractEnergy, x: Block) -> tuple[Value, Block]:
         value, grad = energy.lane_value_and_grad(x[:, None] if x.ndim == 1 else x)
         return (value[0], grad[:, 0]) if x.ndim == 1 else (value, grad)
     single = jax.value_and_grad(energy)
-    return single(x) if x.ndim == 1 else jax.vmap(single, in_axes=-1, out_axes=(0, -1))(x)
+    return single(x) if x.ndim == 1 else _over_lanes(energy, single, (0, -1), x)
+
+
+def _over_lanes(
+    energy: AbstractEnergy, single: Callable[..., Any], out: Any, *blocks: Float[jax.Array, "d l"]
+) -> Any:
+    """A function of points over the lanes of blocks, in pieces where the energy asks for it."""
+    together = jax.vmap(single, in_axes=-1, out_axes=out)
+    width, lanes = energy.lanes_at_once, blocks[0].shape[-1]
+    if width is None or lanes <= width or lanes % width:
+        return together(*blocks)
+
+    def in_pieces(*blocks: jax.Array) -> Any:
+        pieces = [jnp.moveaxis(b.reshape(len(b), -1, width), 1, 0) for b in blocks]
+        found = jax.lax.map(lambda piece: together(*piece), tuple(pieces))
+        return jax.tree.map(lambda a: jnp.moveaxis(a, 0, -2).reshape(*a.shape[1:-1], lanes), found)
+
+    return jax.lax.platform_dependent(*blocks, cpu=in_pieces, default=together)
 
 
 def hvp(energy: AbstractEnergy, x: Block, v: Block) -> Block:
@@ -100,7 +126,7 @@ def hvp(energy: AbstractEnergy, x: Block, v: Block) -> Block:
     def single(x: Point, v: Point) -> Point:
         return jax.jvp(gradient, (x,), (v,))[1]
 
-    return single(x, v) if x.ndim == 1 else jax.vmap(single, in_axes=-1, out_axes=-1)(x, v)
+    return single(x, v) if x.ndim == 1 else _over_lanes(energy, single, -1, x, v)
 
 
 def hessian(energy: AbstractEnergy, x: Block) -> Float[jax.Array, "*lanes dof dof"]:

@@ -82,11 +82,13 @@ class AbstractBlock(eqx.Module):
             indices of atoms, `"rows"` is one row for each atom or term, `"sum"` an amount that
             adds up; what is not named stays. Empty: the block cannot be copied.
         constants: Floating-point fields that no fit changes.
+        lanes_at_once: See `AbstractEnergy.lanes_at_once`.
     """
 
     quantities: ClassVar[Mapping[str, Quantity]] = {}
     layout: ClassVar[Mapping[str, str]] = {}
     constants: ClassVar[tuple[str, ...]] = ()
+    lanes_at_once: ClassVar[int | None] = None
 
     @abc.abstractmethod
     def __call__(self, geometry: Geometry) -> Scalar:

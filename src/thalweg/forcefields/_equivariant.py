@@ -87,6 +87,7 @@ class EquivariantMessages(AbstractBlock):
     """
 
     layout: ClassVar[Mapping[str, str]] = {"species": "rows"}
+    lanes_at_once: ClassVar[int | None] = 4
 
     species: Int[Array, " n"]
     elements: tuple[int, ...] = eqx.field(static=True)

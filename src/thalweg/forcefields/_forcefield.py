@@ -60,6 +60,12 @@ class ForceField(AbstractEnergy):
                     f"fixed: there is no parameter {name!r}", f"blocks: {', '.join(self.blocks)}"
                 )
 
+    @property
+    def lanes_at_once(self) -> int | None:
+        """The least that a block asks for."""
+        asked = [b.lanes_at_once for b in self.blocks.values() if b.lanes_at_once is not None]
+        return min(asked, default=None)
+
     def geometry(self, x: Point) -> Geometry:
         """The structure of a flat point, `(3 n,)`."""
         return Geometry(x.reshape(-1, 3), self.box, self.pairs)

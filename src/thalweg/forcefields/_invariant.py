@@ -64,6 +64,7 @@ class InvariantMessages(AbstractBlock):
     """
 
     layout: ClassVar[Mapping[str, str]] = {"species": "rows"}
+    lanes_at_once: ClassVar[int | None] = 4
 
     species: Int[Array, " n"]
     elements: tuple[int, ...] = eqx.field(static=True)

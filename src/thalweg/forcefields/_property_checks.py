@@ -186,18 +186,22 @@ def long_range(case: Case) -> Finding:
     limit = -0.9 if charged else -2.7
     if case.pair is None:
         return None, limit, _NO_COPY
-    distances = np.geomspace(4.0, 16.0, 16)
+    # Far enough for the multipoles after the first to have died out.
+    atoms = case.x.reshape(-1, 3)
+    radius = float(np.linalg.norm(atoms - atoms.mean(axis=0), axis=1).max())
+    distances = np.geomspace(1.0, 4.0, 16) * max(4.0, 16.0 * radius)
     _, points = contact_scans(case, distances)
     alone = case.energies(case.x[None])[0]
     energies = case.pair_energies(points[0]) - 2.0 * alone
     floor = case.limit(1e-10, 1e-4) * (1.0 + abs(alone))
     if (abs(energies) < floor).all():
-        return limit, limit, "nothing is felt beyond 4 nm"
+        return limit, limit, f"nothing is felt beyond {distances[0]:.0f} nm"
     seen = abs(energies) >= floor
     if seen.sum() < 3:
-        return limit, limit, "nothing that rounding leaves is felt beyond 4 nm"
+        return limit, limit, f"nothing that rounding leaves is felt beyond {distances[0]:.0f} nm"
     slope = np.polyfit(np.log(distances[seen]), np.log(abs(energies[seen])), 1)[0]
-    return float(slope), limit, "power of the distance, two copies from 4 to 16 nm"
+    span = f"{distances[0]:.0f} to {distances[-1]:.0f} nm"
+    return float(slope), limit, f"power of the distance, two copies from {span}"
 
 
 def parameters(case: Case) -> Finding:

@@ -151,6 +151,7 @@ class SymmetryFunctions(AbstractBlock):
 
     layout: ClassVar[Mapping[str, str]] = {"species": "rows"}
     constants: ClassVar[tuple[str, ...]] = ("mean", "spread")
+    lanes_at_once: ClassVar[int | None] = 4
 
     species: Int[Array, " n"]
     elements: tuple[int, ...] = eqx.field(static=True)
@@ -208,7 +209,17 @@ class SymmetryFunctions(AbstractBlock):
         return self.descriptor(geometry, self.species, self.mean.dtype)
 
     def calibrated(self, positions: Float[Array, "frames n 3"]) -> "SymmetryFunctions":
-        """With mean and spread of the symmetry functions over some structures, in nm."""
+        """With mean and spread of the symmetry functions over some structures, in nm.
+
+        Raises:
+            ArgumentError: if the structures have another number of atoms.
+        """
+        wanted = (len(self.species), 3)
+        if positions.ndim != 3 or positions.shape[1:] != wanted:
+            raise ArgumentError(
+                f"positions of shape {positions.shape} are no structures of {wanted[0]} atoms",
+                f"give an array (frames, {wanted[0]}, 3), in nm",
+            )
         every = jax.lax.map(lambda x: self.descriptors(Geometry(x)), positions, batch_size=8)
         flat = every.reshape(-1, every.shape[-1])
         spread = jnp.maximum(jnp.std(flat, axis=0), 1e-3)

@@ -56,5 +56,6 @@ from ._pathsample import write_pathsample as write_pathsample
 from ._pathway import PATHWAY_SUFFIXES as PATHWAY_SUFFIXES
 from ._pathway import write_pathway as write_pathway
 from ._structures import FORCEFIELDS as FORCEFIELDS
+from ._structures import amber_from_file as amber_from_file
 from ._structures import system_from_structure as system_from_structure
 from ._to_openmm import to_openmm as to_openmm

@@ -419,7 +419,7 @@ def label_system(
     elements = np.asarray(numbers, np.int32)
     kinds = np.unique(elements, return_inverse=True)[1]
     return System(
-        label_energy(elements, method, charge=charge, workers=workers),
+        label_energy(elements, method.sharpened(), charge=charge, workers=workers),
         name=name,
         space=FreeSpace(x.shape, extent=2.0 * float(np.abs(x).max()) + 0.4),
         symmetry=ClusterSymmetry(tuple(int(kind) for kind in kinds)),

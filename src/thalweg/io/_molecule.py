@@ -21,6 +21,9 @@ _NAMES = {
 }
 """Names in the G2 set that ASE carries."""
 
+_FILES = {"alanine-dipeptide": "alanine-dipeptide.pdb"}
+"""Names of molecules kept here: made by minimising with Amber14."""
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Molecule:
@@ -32,6 +35,7 @@ class Molecule:
         positions: `(n, 3)`, in nm.
         masses: `(n,)`, in dalton.
         charge: Total charge.
+        file: Where it was read from.
     """
 
     name: str
@@ -39,6 +43,12 @@ class Molecule:
     positions: np.ndarray
     masses: np.ndarray
     charge: int = 0
+    file: Path | None = None
+
+    @property
+    def has_residues(self) -> bool:
+        """Whether its file names residues and atoms, as force fields of biomolecules need."""
+        return self.file is not None and self.file.suffix.lower() in (".pdb", ".cif")
 
     def topology(self) -> Topology:
         """Who is bonded to whom, as RDKit perceives it.
@@ -66,7 +76,8 @@ def molecule(source: str, *, charge: int = 0) -> Molecule:
     """A molecule from a file that ASE reads, or by a name.
 
     Args:
-        source: A file such as `ethanol.xyz` (in Å), `ethanol`, or a name of the G2 set.
+        source: A file such as `ethanol.xyz` (in Å), `ethanol`, `alanine-dipeptide`, or a name of
+            the G2 set.
         charge: Total charge.
 
     Raises:
@@ -77,6 +88,8 @@ def molecule(source: str, *, charge: int = 0) -> Molecule:
     from ase.io import read
 
     path = Path(source)
+    if source.lower() in _FILES:
+        path = Path(__file__).parent / "data" / _FILES[source.lower()]
     if path.suffix or path.is_file():
         if not path.is_file():
             raise ArgumentError(f"there is no file {source}", "or name a molecule: ethanol")
@@ -90,7 +103,7 @@ def molecule(source: str, *, charge: int = 0) -> Molecule:
         if known not in g2.data:
             raise ArgumentError(
                 f"no molecule is called {source!r}",
-                f"give a file, or {', '.join(_NAMES)}, or a name of ASE's G2 set",
+                f"give a file, or {', '.join([*_NAMES, *_FILES])}, or a name of ASE's G2 set",
             )
         atoms = build(known)
     return Molecule(
@@ -99,4 +112,5 @@ def molecule(source: str, *, charge: int = 0) -> Molecule:
         np.asarray(atoms.positions, float) * NM_PER_ANGSTROM,
         np.asarray(atoms.get_masses(), float),
         charge,
+        path if path.is_file() else None,
     )

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from thalweg.core import ArgumentError, System
-from thalweg.forcefields import forcefield_system
+from thalweg.forcefields import ForceField, Topology, forcefield_system, load_forcefield
 
 from ._mmff import forcefield_from_mmff
 from ._molecules import topology_from_structure, topology_from_xyz
@@ -16,14 +16,14 @@ FORCEFIELDS = ("mmff", "amber14")
 """What `system_from_structure` knows by name."""
 
 
-def system_from_structure(path: str | Path, forcefield: str, *, charge: int = 0) -> System:
-    """The landscape of a molecule in a file with a stock force field.
+def system_from_structure(path: str | Path, forcefield: str | Path, *, charge: int = 0) -> System:
+    """The landscape of a molecule in a file with a force field.
 
     Args:
-        path: An xyz file, or anything that ASE reads, for `"mmff"`; a PDB file with standard
-            residues and all hydrogen atoms for `"amber14"`.
-        forcefield: `"mmff"` (MMFF94, any organic molecule) or `"amber14"` (AMBER ff14SB and its
-            companions, biomolecules).
+        path: An xyz file, or anything that ASE reads; a PDB file with standard residues and all
+            hydrogen atoms for `"amber14"`.
+        forcefield: `"mmff"` (MMFF94, any organic molecule), `"amber14"` (AMBER ff14SB and its
+            companions, biomolecules), or a file that `save_forcefield` or `thalweg fit` wrote.
         charge: Total charge in e, for `"mmff"`.
 
     Raises:
@@ -31,24 +31,59 @@ def system_from_structure(path: str | Path, forcefield: str, *, charge: int = 0)
     """
     path = Path(path)
     if forcefield == "amber14":
-        return _amber(path)
-    if forcefield != "mmff":
-        raise ArgumentError(
-            f"no force field is called {forcefield!r}", f"there are {', '.join(FORCEFIELDS)}"
-        )
-    if path.suffix.lower() == ".xyz":
-        topology, positions = topology_from_xyz(path, charge=charge)
+        mechanics, positions = amber_from_file(path)
+    elif forcefield == "mmff":
+        topology, positions = _read(path, charge)
+        mechanics = forcefield_from_mmff(topology, positions)
+    elif Path(forcefield).is_file():
+        mechanics = load_forcefield(forcefield).forcefield
+        topology, positions = _read(path, charge)
+        _check_atoms(path, topology.numbers, mechanics, forcefield)
     else:
-        import ase.io
-
-        atoms: Any = ase.io.read(path)
-        positions = 0.1 * np.asarray(atoms.get_positions(), float)
-        numbers = [int(z) for z in atoms.get_atomic_numbers()]
-        topology = topology_from_structure(numbers, positions, charge=charge)
-    return forcefield_system(forcefield_from_mmff(topology, positions), positions, name=path.stem)
+        raise ArgumentError(
+            f"no force field is called {str(forcefield)!r}, and no such file exists",
+            f"there are {', '.join(FORCEFIELDS)}, and the files that `thalweg fit` writes",
+        )
+    return forcefield_system(mechanics, positions, name=path.stem)
 
 
-def _amber(path: Path) -> System:
+def _read(path: Path, charge: int) -> tuple[Topology, np.ndarray]:
+    if path.suffix.lower() == ".xyz":
+        return topology_from_xyz(path, charge=charge)
+    import ase.io
+
+    atoms: Any = ase.io.read(path)
+    positions = 0.1 * np.asarray(atoms.get_positions(), float)
+    numbers = [int(z) for z in atoms.get_atomic_numbers()]
+    return topology_from_structure(numbers, positions, charge=charge), positions
+
+
+def _check_atoms(
+    path: Path, numbers: np.ndarray, mechanics: ForceField, forcefield: str | Path
+) -> None:
+    wanted = mechanics.topology.numbers
+    if len(numbers) != len(wanted):
+        raise ArgumentError(
+            f"{path} has {len(numbers)} atoms and {forcefield} is for {len(wanted)}",
+            "a fitted force field belongs to one molecule",
+        )
+    wrong = np.flatnonzero(numbers != wanted)
+    if len(wrong):
+        k = int(wrong[0])
+        raise ArgumentError(
+            f"atom {k} of {path} has atomic number {numbers[k]}, and {forcefield} expects "
+            f"{wanted[k]}",
+            "give the atoms in the order of the molecule that it was fitted to",
+        )
+
+
+def amber_from_file(path: str | Path) -> tuple[ForceField, np.ndarray]:
+    """Amber14 of a file with standard residues, and its positions `(n, 3)` in nm.
+
+    Raises:
+        ArgumentError: if OpenMM is missing, or the molecule does not fit.
+    """
+    path = Path(path)
     require_openmm()
     from openmm import app, unit
 
@@ -70,5 +105,4 @@ def _amber(path: Path) -> System:
     stored: Any = structure.getPositions(asNumpy=True)
     nanometre = unit.nanometers  # pyright: ignore[reportAttributeAccessIssue]
     positions = np.asarray(stored / nanometre, float)
-    mechanics = forcefield_from_openmm(system, structure.topology)
-    return forcefield_system(mechanics, positions, name=path.stem)
+    return forcefield_from_openmm(system, structure.topology), positions

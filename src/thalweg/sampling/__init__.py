@@ -58,6 +58,7 @@ from ._diagnostics import StoredCheck as StoredCheck
 from ._diagnostics import bias_test as bias_test
 from ._diagnostics import pareto_k as pareto_k
 from ._diagnostics import split_rhat as split_rhat
+from ._mbar import bennett as bennett
 from ._mbar import mbar_free_energies as mbar_free_energies
 from ._samples import Flag as Flag
 from ._samples import Samples as Samples

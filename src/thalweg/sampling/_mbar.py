@@ -1,4 +1,4 @@
-"""Free energies of overlapping states by the multistate Bennett acceptance ratio, from pymbar.
+"""Free energies of overlapping states by the Bennett acceptance ratio, from pymbar.
 
 Source: Shirts & Chodera, J. Chem. Phys. 129, 124105 (2008).
 """
@@ -32,6 +32,31 @@ def mbar_free_energies(
         solved = mbar.MBAR(reduced, number, initial_f_k=guess - guess[0], solver_protocol=_PROTOCOL)
     free = np.asarray(solved.f_k)
     return free - free[0]
+
+
+def bennett(
+    forward: Float[np.ndarray, " m"], backward: Float[np.ndarray, " n"]
+) -> tuple[float, float]:
+    """Reduced free-energy difference of two states by Bennett's acceptance ratio.
+
+    Args:
+        forward: `u_1 - u_0` of samples of state 0, in units of `k_B T`.
+        backward: `u_0 - u_1` of samples of state 1.
+
+    Returns:
+        `f_1 - f_0`, and its standard error for independent samples; NaN where a side has fewer
+        than two samples.
+
+    Source: C. H. Bennett, J. Comput. Phys. 22, 245 (1976).
+    """
+    if min(len(forward), len(backward)) < 2:
+        return float("nan"), float("nan")
+    module = _pymbar()
+    # Far from zero the self-consistent equation overflows: a constant is taken out and put back.
+    middle = 0.5 * (float(np.mean(forward)) - float(np.mean(backward)))
+    with jax.numpy_dtype_promotion("standard"):
+        found = module.other_estimators.bar(forward - middle, backward + middle)
+    return float(found["Delta_f"]) + middle, float(found["dDelta_f"])
 
 
 def _pymbar():

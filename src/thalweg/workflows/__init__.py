@@ -1,5 +1,9 @@
 """The journeys: the only place that owns a plan."""
 
+from ._agreement import Agreements as Agreements
+from ._agreement import landscape_agreement as landscape_agreement
+from ._agreement_record import Agreement as Agreement
+from ._agreement_record import AgreementConfig as AgreementConfig
 from ._config import MapConfig as MapConfig
 from ._config import versions as versions
 from ._fit import candidate as candidate

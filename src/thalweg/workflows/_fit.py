@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from thalweg.core import StoreError, StoreMismatchError
-from thalweg.forcefields import ForceField, Topology
+from thalweg.forcefields import ForceField, load_forcefield, save_forcefield
 from thalweg.forcefields.fitting import (
     Dataset,
     Fit,
@@ -37,10 +37,9 @@ from ._sets import SETS, PlanProgress, Report, Sets
 _VERSION = 1
 
 
-def design(  # noqa: PLR0913 - four have defaults
+def design(
     rungs: Sequence[Rung],
-    topology: Topology,
-    positions: np.ndarray,
+    molecule: Molecule,
     sets: Sets,
     *,
     folder: Path,
@@ -53,11 +52,10 @@ def design(  # noqa: PLR0913 - four have defaults
 
     Args:
         rungs: Candidates.
-        topology: Of the molecule.
-        positions: A geometry, `(n, 3)`, in nm.
+        molecule: Of which atoms.
         sets: Labelled frames.
-        folder: Where `NAME.json` and `NAME.fit` are kept; a candidate that is there is not done
-            again.
+        folder: Where `NAME.json` (what was measured), `NAME.fit` (the fit's checkpoint) and
+            `NAME.forcefield.npz` are kept; a candidate that is there is not done again.
         budget: CPU seconds for all fits together, shared equally; by default what each rung's own
             config takes.
         measuring: How much to simulate.
@@ -73,11 +71,18 @@ def design(  # noqa: PLR0913 - four have defaults
         path = folder / f"{rung.name}.json"
         done = _read(path, rung.name, sets) if path.exists() else None
         if done is None:
-            start = rung.build(topology, positions, sets.train)
+            start = rung.build(molecule, sets.train)
             fit = None
             if rung.config is not None:
                 fit = _fitted(rung, rung.config, start, sets, folder, share, report, stop)
-            done = _measured(rung.name, start, fit, sets, measuring, report)
+            done = _measured(rung.name, start, fit, sets, measuring, report, stop)
+            save_forcefield(
+                _stored(folder, rung.name),
+                start if fit is None else fit.force_field,
+                name=rung.name,
+                description=f"{rung.summary}; {molecule.name}, labels by {sets.train.method}",
+                certificate=_plain(dataclasses.asdict(done)),
+            )
             _write(path, done, fit, sets, rung)
         records.append(done)
     return Front.of(records)
@@ -122,13 +127,14 @@ def _measured(
     sets: Sets,
     config: MeasureConfig | None,
     report: Report | None,
+    stop: Callable[[], bool] | None,
 ) -> Measurement:
     began = time.perf_counter()
     if report:
         report(PlanProgress("measure", name, 0, 1, "", 0.0))
     judged = start if fit is None else fit.force_field
     spent = math.nan if fit is None else fit.seconds
-    found = measure(name, judged, sets.test, sets.hot, config, train_seconds=spent)
+    found = measure(name, judged, sets.test, sets.hot, config, train_seconds=spent, stop=stop)
     if report:
         report(PlanProgress("measure", name, 1, 1, "", time.perf_counter() - began))
     return found
@@ -250,25 +256,20 @@ def reference(
     )
 
 
-def load_fitted(folder: str | Path, rung: Rung, topology: Topology, sets: Sets) -> ForceField:
-    """The fitted force field of a folder.
+def load_fitted(folder: str | Path, name: str) -> ForceField:
+    """A force field of a folder, as it was judged.
 
     Raises:
-        StoreError: if it was not fitted there, or to other frames.
+        StoreError: if it was not fitted there.
     """
-    where = Path(folder)
-    if rung.config is None:
-        return rung.build(topology, sets.train.positions[0], sets.train)
-    plan = where / f"{rung.name}.plan.json"
-    if not plan.exists() or not (where / f"{rung.name}.fit").exists():
-        raise StoreError(f"{where} holds no fit of {rung.name!r}", "`thalweg fit` makes one")
-    config = FitConfig(**json.loads(plan.read_text(encoding="utf-8")))
-    start = rung.build(topology, sets.train.positions[0], sets.train)
-    done = fit_forcefield(
-        start, sets.train, sets.validation, config, checkpoint=where / f"{rung.name}.fit",
-        stop=lambda: True,
-    )  # fmt: skip
-    return done.force_field
+    where = _stored(Path(folder), name)
+    if not where.exists():
+        raise StoreError(f"{folder} holds no force field {name!r}", "`thalweg fit` makes one")
+    return load_forcefield(where).forcefield
+
+
+def _stored(folder: Path, name: str) -> Path:
+    return folder / f"{name}.forcefield.npz"
 
 
 def candidate(name: str, build: Builder, config: FitConfig | None = None) -> Rung:

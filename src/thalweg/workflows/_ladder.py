@@ -24,10 +24,10 @@ from thalweg.forcefields import (
     term_kinds,
 )
 from thalweg.forcefields.fitting import Dataset, FitConfig
-from thalweg.io import forcefield_from_mmff, generic_forcefield
+from thalweg.io import Molecule, amber_from_file, forcefield_from_mmff, generic_forcefield
 
-Builder = Callable[[Topology, np.ndarray, Dataset], ForceField]
-"""Topology, a geometry `(n, 3)` in nm and the training set in; a force field to be fitted out."""
+Builder = Callable[[Molecule, Dataset], ForceField]
+"""A molecule and the training set in; a force field to be fitted out."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,12 +39,18 @@ class Rung:
         summary: What it is, in a few words.
         build: Makes one for a molecule.
         config: How it is fitted best; `None`: it is judged as it stands.
+        residues: Whether the molecule's file must name residues and atoms.
     """
 
     name: str
     summary: str
     build: Builder
     config: FitConfig | None
+    residues: bool = False
+
+    def suits(self, molecule: Molecule) -> bool:
+        """Whether it can be made for a molecule."""
+        return molecule.has_residues or not self.residues
 
 
 _BOND = 300_000.0
@@ -54,9 +60,10 @@ _ANGLE = 400.0
 """Usual stiffness of an angle, in kJ/(mol rad²)."""
 
 
-def _harmonic(topology: Topology, positions: np.ndarray, dataset: Dataset) -> ForceField:
+def _harmonic(molecule: Molecule, dataset: Dataset) -> ForceField:
     """Bonds and angles whose lengths are the training set's means."""
-    x = dataset.positions if len(dataset) else positions[None]
+    topology = molecule.topology()
+    x = dataset.positions if len(dataset) else molecule.positions[None]
     blocks = {}
     if len(topology.bonds):
         kind = term_kinds(topology.ranks, topology.bonds)
@@ -86,16 +93,26 @@ def _harmonic(topology: Topology, positions: np.ndarray, dataset: Dataset) -> Fo
     return ForceField(topology, blocks)
 
 
-def _stock(topology: Topology, positions: np.ndarray, dataset: Dataset) -> ForceField:
-    return forcefield_from_mmff(topology, positions)
+def _stock(molecule: Molecule, dataset: Dataset) -> ForceField:
+    return forcefield_from_mmff(molecule.topology(), molecule.positions)
 
 
-def _class_one(topology: Topology, positions: np.ndarray, dataset: Dataset) -> ForceField:
-    return generic_forcefield(topology, positions, "I")
+def _class_one(molecule: Molecule, dataset: Dataset) -> ForceField:
+    return generic_forcefield(molecule.topology(), molecule.positions, "I")
 
 
-def _class_two(topology: Topology, positions: np.ndarray, dataset: Dataset) -> ForceField:
-    return generic_forcefield(topology, positions, "II")
+def _class_two(molecule: Molecule, dataset: Dataset) -> ForceField:
+    return generic_forcefield(molecule.topology(), molecule.positions, "II")
+
+
+def _amber(molecule: Molecule, dataset: Dataset) -> ForceField:
+    if not molecule.has_residues:
+        raise ArgumentError(
+            f"Amber14 needs names of residues and atoms, and {molecule.name} has none",
+            "give a PDB file, or leave the force fields called amber14 out",
+        )
+    assert molecule.file is not None
+    return amber_from_file(molecule.file)[0]
 
 
 Learned = Callable[[Topology, Dataset], AbstractBlock]
@@ -105,9 +122,9 @@ Learned = Callable[[Topology, Dataset], AbstractBlock]
 def _with(build: Builder, learned: Learned) -> Builder:
     """Molecular mechanics and what is learned on top of it, fitted together."""
 
-    def both(topology: Topology, positions: np.ndarray, dataset: Dataset) -> ForceField:
-        base = build(topology, positions, dataset)
-        return ForceField(topology, base.blocks | {"learned": learned(topology, dataset)})
+    def both(molecule: Molecule, dataset: Dataset) -> ForceField:
+        base = build(molecule, dataset)
+        return ForceField(base.topology, base.blocks | {"learned": learned(base.topology, dataset)})
 
     return both
 
@@ -115,7 +132,8 @@ def _with(build: Builder, learned: Learned) -> Builder:
 def _alone(learned: Learned) -> Builder:
     """A learned block, and a wall that keeps atoms apart where there are no data."""
 
-    def build(topology: Topology, positions: np.ndarray, dataset: Dataset) -> ForceField:
+    def build(molecule: Molecule, dataset: Dataset) -> ForceField:
+        topology = molecule.topology()
         wall = ZBLRepulsion.for_topology(topology)
         return ForceField(topology, {"wall": wall, "learned": learned(topology, dataset)})
 
@@ -151,6 +169,9 @@ LADDER: dict[str, Rung] = {
     rung.name: rung
     for rung in (
         Rung("mmff", "MMFF94 as it stands", _stock, None),
+        Rung("mmff-fit", "MMFF94, its parameters fitted", _stock, _MECHANICS),
+        Rung("amber14", "Amber14 as it stands", _amber, None, residues=True),
+        Rung("amber14-fit", "Amber14, its parameters fitted", _amber, _MECHANICS, residues=True),
         Rung("harmonic", "harmonic bonds and angles", _harmonic, _MECHANICS),
         Rung("class1", "class I: torsions, charges, Lennard-Jones", _class_one, _MECHANICS),
         Rung("class2", "class II: anharmonic, all couplings", _class_two, _MECHANICS),
@@ -169,9 +190,16 @@ LADDER: dict[str, Rung] = {
             _with(_class_two, _symmetry_functions),
             _FUNCTIONS,
         ),
+        Rung(
+            "amber14-delta",
+            "Amber14, fitted, and networks over symmetry functions",
+            _with(_amber, _symmetry_functions),
+            _FUNCTIONS,
+            residues=True,
+        ),
     )
 }
-"""All rungs, the fastest first."""
+"""All rungs."""
 
 
 def ladder(name: str) -> Rung:

@@ -4,6 +4,7 @@ import dataclasses
 import math
 import os
 import time
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -12,7 +13,17 @@ import numpy as np
 
 from thalweg.core import AbstractEnergy, value_and_grad
 from thalweg.forcefields._forcefield import ForceField
-from thalweg.forcefields.md import Langevin, VelocityVerlet, conservation, run_md, survival
+from thalweg.forcefields._properties import PROPERTIES, check_forcefield
+from thalweg.forcefields.md import (
+    AbstractIntegrator,
+    Langevin,
+    Trajectory,
+    VelocityVerlet,
+    bond_lengths,
+    conservation,
+    run_md,
+    survival,
+)
 
 from ._dataset import Dataset
 from ._fit import check_data
@@ -62,22 +73,26 @@ class Speed:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MeasureConfig:
-    """How much to simulate.
+    """How much to simulate, and what to ask.
 
     Attributes:
-        step: In fs.
         temperature: Of the runs for survival, in K.
         survival_ps: Their length.
+        step: Of those runs, in fs.
         replicas: Their number.
-        nve_ps: Length of the run at constant energy, from 300 K.
+        nve_ps: Length of the runs at constant energy, from 300 K, at steps of 0.5 and 1 fs.
+        nve_replicas: Their number.
+        properties: Which properties are measured; none takes no time.
         key: Seed.
     """
 
-    step: float = 0.5
-    temperature: float = 500.0
-    survival_ps: float = 5.0
-    replicas: int = 4
-    nve_ps: float = 5.0
+    temperature: float = 300.0
+    survival_ps: float = 100.0
+    step: float = 1.0
+    replicas: int = 1
+    nve_ps: float = 2.0
+    nve_replicas: int = 4
+    properties: tuple[str, ...] = PROPERTIES
     key: int = 0
 
 
@@ -102,8 +117,12 @@ class Measurement:
         survival: Share of replicas whose bonds all held.
         survival_ps: Mean time for which they did, at most `md_ps`.
         md_ps: Length of those runs.
-        drift: Of the total energy at constant energy, in meV per atom and ps.
+        md_temperature: Of those runs, in K.
+        drift: Of the total energy at constant energy, in meV per atom and ps, at steps of 0.5 fs.
         drift_error: Its standard error.
+        drift_1fs: The same at steps of 1 fs.
+        drift_1fs_error: Its standard error.
+        broken: Names of the properties that it lacks.
         train_seconds: Time of the fit; NaN if it was not fitted.
         load: Load average of the machine over its cores while it was timed.
     """
@@ -124,8 +143,12 @@ class Measurement:
     survival: float = math.nan
     survival_ps: float = math.nan
     md_ps: float = math.nan
+    md_temperature: float = math.nan
     drift: float = math.nan
     drift_error: float = math.nan
+    drift_1fs: float = math.nan
+    drift_1fs_error: float = math.nan
+    broken: tuple[str, ...] = ()
     train_seconds: float = math.nan
     load: float = math.nan
 
@@ -133,6 +156,7 @@ class Measurement:
     def from_facts(facts: dict[str, Any]) -> "Measurement":
         """Back from JSON, where NaN is null."""
         fields: dict[str, Any] = {k: math.nan if v is None else v for k, v in facts.items()}
+        fields["broken"] = tuple(fields.get("broken", ()))
         return Measurement(**fields)
 
 
@@ -191,6 +215,7 @@ def measure(
     config: MeasureConfig | None = None,
     *,
     train_seconds: float = math.nan,
+    stop: Callable[[], bool] | None = None,
 ) -> Measurement:
     """Judge one force field.
 
@@ -201,6 +226,7 @@ def measure(
         ood: Labelled frames out of distribution: hotter, for one.
         config: How much to simulate.
         train_seconds: Time of its fit.
+        stop: Asked now and then; once it says yes, `KeyboardInterrupt` ends it.
 
     Raises:
         ArgumentError: if a frame has no label, or the atoms differ.
@@ -209,39 +235,7 @@ def measure(
     here = accuracy(force_field, test)
     there = _NOTHING if ood is None else accuracy(force_field, ood)
     load = os.getloadavg()[0] / (os.cpu_count() or 1)
-    start = test.positions[0]
-    timed = speed(force_field, start)
-    topology = force_field.topology
-    thin = max(1, round(10.0 / config.step))
-    hot = run_md(
-        force_field,
-        topology.masses,
-        start,
-        Langevin(config.temperature, step=config.step),
-        steps=max(thin, round(config.survival_ps * 1e3 / config.step)),
-        thin=thin,
-        replicas=config.replicas,
-        temperature=config.temperature,
-        key=config.key,
-    )
-    held = None
-    if len(topology.bonds):
-        usual = np.linalg.norm(
-            test.positions[:, topology.bonds[:, 0]] - test.positions[:, topology.bonds[:, 1]],
-            axis=-1,
-        ).mean(axis=0)
-        held = survival(hot, topology.bonds, usual)
-    free = run_md(
-        force_field,
-        topology.masses,
-        start,
-        VelocityVerlet(config.step),
-        steps=max(3 * thin, round(config.nve_ps * 1e3 / config.step)),
-        thin=thin,
-        replicas=config.replicas,
-        key=config.key + 1,
-    )
-    kept = conservation(free)
+    timed = speed(force_field, test.positions[0])
     return Measurement(
         name=name,
         parameters=_count(force_field),
@@ -256,14 +250,57 @@ def measure(
         micros_100=timed.micros[1],
         micros_1000=timed.micros[2],
         compile_seconds=timed.compile_seconds,
-        survival=math.nan if held is None else held.share,
-        survival_ps=math.nan if held is None else held.mean,
-        md_ps=float(hot.times[-1]),
-        drift=kept.drift,
-        drift_error=kept.error,
         train_seconds=train_seconds,
         load=load,
+        broken=_broken(force_field, test, config),
+        **_moving(force_field, test, config, stop),
     )
+
+
+def _broken(force_field: ForceField, test: Dataset, config: MeasureConfig) -> tuple[str, ...]:
+    """Properties that it lacks, at the test frame of lowest energy."""
+    if not config.properties:
+        return ()
+    lowest = test.positions[int(np.argmin(test.energies))]
+    key = jax.random.key(config.key)
+    return check_forcefield(force_field, lowest.reshape(-1), key, only=config.properties).failed
+
+
+def _moving(
+    force_field: ForceField,
+    test: Dataset,
+    config: MeasureConfig,
+    stop: Callable[[], bool] | None,
+) -> dict[str, float]:
+    """Survival at a temperature, and conservation of the energy."""
+    topology, start = force_field.topology, test.positions[0]
+
+    def run(
+        integrator: AbstractIntegrator, picoseconds: float, replicas: int, kelvin: float, key: int
+    ) -> Trajectory:
+        step = float(integrator.step)
+        thin = max(1, round(10.0 / step))
+        steps = max(3 * thin, round(picoseconds * 1e3 / step))
+        path = run_md(
+            force_field, topology.masses, start, integrator, steps=steps, thin=thin,
+            replicas=replicas, temperature=kelvin, key=key, stop=stop,
+        )  # fmt: skip
+        if path.interrupted:
+            raise KeyboardInterrupt
+        return path
+
+    thermostat = Langevin(config.temperature, step=config.step)
+    hot = run(thermostat, config.survival_ps, config.replicas, config.temperature, config.key)
+    found = {"md_ps": float(hot.times[-1]), "md_temperature": config.temperature}
+    if len(topology.bonds):
+        usual = bond_lengths(test.positions, topology.bonds).mean(axis=0)
+        held = survival(hot, topology.bonds, usual)
+        found |= {"survival": held.share, "survival_ps": held.mean}
+    for step, label in ((0.5, "drift"), (1.0, "drift_1fs")):
+        free = run(VelocityVerlet(step), config.nve_ps, config.nve_replicas, 300.0, config.key + 1)
+        kept = conservation(free)
+        found |= {label: kept.drift, f"{label}_error": kept.error}
+    return found
 
 
 def _count(force_field: ForceField) -> int:
