@@ -339,7 +339,7 @@ def _settled(
     allowed: Bool[np.ndarray, "places units signs"],
 ) -> tuple[Bool[np.ndarray, " places"], Int[np.ndarray, " places"], Float[np.ndarray, " places"]]:
     """Which places have one choice left, and a choice for each, the only one where settled."""
-    counts = allowed.sum(axis=(1, 2))
+    counts = np.sum(allowed, axis=(1, 2))
     flat = allowed.reshape(len(allowed), -1).argmax(axis=1)
     signs = allowed.shape[2]
     units, sign = flat // signs, flat % signs
@@ -371,7 +371,7 @@ def _propagate(allowed: Bool[np.ndarray, "places units signs"]) -> bool:
         places = pairs[:, sought].argmax(axis=0)
         if len(np.unique(places)) < len(places):
             return False
-        keep = allowed[places, sought].copy()
+        keep = np.array(allowed[places, sought])
         allowed[places] = False
         allowed[places, sought] = keep
         if int(allowed.any(axis=2).sum()) == before:

@@ -48,9 +48,8 @@ class NetworkSymmetry(AbstractSymmetry):
         return jax.vmap(self._modes, in_axes=-1, out_axes=-1)(x)
 
     def _modes(self, x: Float[Array, " dof"]) -> Float[Array, "modes dof"]:
-        rows = []
-        for places in self.gauge:
-            rows.append(jnp.zeros_like(x).at[np.array(places)].set(1.0)[None])
+        unit = [jnp.zeros_like(x).at[np.array(places)].set(1.0) for places in self.gauge]
+        rows = [jnp.stack(unit)] if unit else []
         for layer in self.layers:
             if layer.kind == "homogeneous":
                 into, out, unit = layer.incoming, layer.outgoing, np.arange(layer.units)[:, None]
