@@ -171,7 +171,7 @@ def _assign(layer: HiddenLayer, a: HostPoint, b: HostPoint, into: slice, out: sl
 class _Choices:
     """For each layer which unit (and sign) may come to each place: `(places, units, signs)`."""
 
-    allowed: list[Bool[np.ndarray, "places units signs"]]
+    allowed: list[np.ndarray]
 
     def copy(self) -> "_Choices":
         return _Choices([one.copy() for one in self.allowed])
@@ -421,8 +421,8 @@ def _classes(
 
 def _between_classes(
     layers: Layers,
-    kept: list[Int[np.ndarray, " places"]],
-    colours: list[Int[np.ndarray, " places"]],
+    kept: list[np.ndarray],
+    colours: list[np.ndarray],
     a: HostPoint,
     tol: float,
 ) -> int:

@@ -94,7 +94,7 @@ class NetworkSymmetry(AbstractSymmetry):
 
     def log_group_order(self) -> float:
         """Σ over layers of log(n!), plus n log 2 where signs flip."""
-        return sum(
+        return math.fsum(
             math.lgamma(layer.units + 1) + layer.units * math.log(2.0) * (layer.kind == "odd")
             for layer in self.layers
         )
