@@ -38,6 +38,14 @@ _DIFFERENCE_ZERO = 1e-4
 _SAME = 1e-3
 """Distance, in units of the system's `length`, within which a symmetry operation must hold."""
 
+_LEFT = 1e-4
+"""Distance, in the same units, that Newton's method may still want to go from a certified point.
+
+A small gradient alone is no proof where curvatures are small too."""
+
+_FOR_EVER = 0.1
+"""Such a distance beyond which it is asked whether the valley leads to infinity."""
+
 _LISTED_CURVATURES = 4
 
 
@@ -77,6 +85,7 @@ class _Spectra:
     gradient: np.ndarray
     curvatures: np.ndarray
     mode: np.ndarray
+    step: np.ndarray
 
 
 def _polish(system: System, x: Float[np.ndarray, "points dof"]) -> _Spectra:
@@ -104,7 +113,30 @@ def _polish(system: System, x: Float[np.ndarray, "points dof"]) -> _Spectra:
     sound = np.all(np.isfinite(matrix), axis=(1, 2))
     curvatures, modes = np.linalg.eigh(np.where(sound[:, None, None], matrix, 0.0))
     curvatures = np.where(sound[:, None], curvatures, np.nan)
-    return _Spectra(x, value, _rms_rows(grad), curvatures, modes[:, :, 0])
+    step = _steps_left(grad, curvatures, modes, _zero_cut(system))
+    return _Spectra(x, value, _rms_rows(grad), curvatures, modes[:, :, 0], step)
+
+
+def _steps_left(
+    grad: np.ndarray, curvatures: np.ndarray, modes: np.ndarray, cut: float
+) -> Float[np.ndarray, "points dof"]:
+    """The step downhill that Newton's method would still go, off the modes that count as zero."""
+    along = np.einsum("ldk,ld->lk", modes, grad)
+    size = np.abs(curvatures)
+    curved = (size >= cut * np.max(size, axis=1, keepdims=True)) & (size > 0)
+    return -np.einsum("ldk,lk->ld", modes, np.where(curved, along / np.where(curved, size, 1.0), 0))
+
+
+@eqx.filter_jit
+def _energies(system: System, x: Block) -> Array:
+    return value_and_grad(system.energy, x)[0]
+
+
+def _falls_for_ever(system: System, x: np.ndarray, step: np.ndarray, value: float) -> bool:
+    """Whether the energy goes on falling far beyond where a bowl would have its bottom."""
+    far = x[:, None] + step[:, None] * np.array([4.0, 16.0, 64.0])
+    energies = np.asarray(_energies(system, jnp.asarray(far)))
+    return bool(energies[0] < value and np.all(np.diff(energies) <= 0))
 
 
 def _newton_step(
@@ -166,17 +198,23 @@ def _verdict(system: System, index: int, tol: float, spectra: _Spectra, row: int
     curvatures = spectra.curvatures[row]
     by_difference = not system.energy.exact_derivatives
     scale = float(np.max(np.abs(curvatures))) if np.all(np.isfinite(curvatures)) else np.nan
-    cut = (_DIFFERENCE_ZERO if by_difference else _EXACT_ZERO) * scale
+    cut = _zero_cut(system) * scale
     zero = np.abs(curvatures) < cut
     kept = curvatures[~zero]
     expected = system.symmetry.expected_zero_modes(x)
     found = int(np.sum(kept < 0))
+    step = spectra.step[row]
+    left = 0.0 if by_difference else float(np.linalg.norm(step))
     if not (np.isfinite(value) and np.isfinite(gradient) and np.isfinite(scale)):
         outcome = Outcome.nonfinite
+    elif left > _FOR_EVER * system.length and _falls_for_ever(system, x, step, value):
+        outcome = Outcome.no_minimum
     elif gradient > tol * max(1.0, scale):
         outcome = Outcome.gradient_too_large
     elif zero.sum() > expected:
         outcome = Outcome.unexplained_zero_modes
+    elif left > _LEFT * system.length:
+        outcome = Outcome.gradient_too_large
     elif found != index or zero.sum() < expected:
         outcome = Outcome.wrong_index
     else:
@@ -196,10 +234,22 @@ def _verdict(system: System, index: int, tol: float, spectra: _Spectra, row: int
             curvatures=_lowest(kept),
             log_product=float(np.sum(np.log(positive))),
             order=system.symmetry.order(x, _SAME * system.length) if passed else 0,
-            method="dense Hessian, " + ("gradient differences" if by_difference else "autodiff"),
+            method=_method(system),
             outcome=outcome,
         ),
     )
+
+
+def _method(system: System) -> str:
+    how = "autodiff" if system.energy.exact_derivatives else "gradient differences"
+    return f"dense Hessian, {how}" + ("" if system.energy.smooth else ", kinks ignored")
+
+
+def _zero_cut(system: System) -> float:
+    """Curvatures below this fraction of the largest count as zero."""
+    if system.energy.zero_cut is not None:
+        return system.energy.zero_cut
+    return _EXACT_ZERO if system.energy.exact_derivatives else _DIFFERENCE_ZERO
 
 
 def _lowest(curvatures: Sequence[float] | np.ndarray) -> tuple[float, ...]:
