@@ -10,8 +10,8 @@ import pytest
 
 from thalweg.core import ClusterSymmetry, start_points
 from thalweg.learning import triatomic_outcomes, triatomic_system
-from thalweg.search import FIRE, LBFGS
 from thalweg.sampling.volume import SteepestDescent
+from thalweg.search import FIRE, LBFGS
 from thalweg.workflows import explore
 
 

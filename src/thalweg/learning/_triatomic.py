@@ -47,7 +47,7 @@ COUNT = 10_000
 """Starts of the published set."""
 
 MINIMISER = LBFGS(tol=1e-6, max_step=0.1, grow=2.0, max_steps=5_000)
-"""The minimiser of the definition; a step is at most 0.1 as a root mean square of its nine coordinates."""
+"""The minimiser of the definition; a step is at most 0.1, root mean square of nine coordinates."""
 
 _EDGE = 2.0 * math.sqrt(3.0)
 _TRIANGLE, _LINE = 1.168752321, 1.108762891
@@ -64,8 +64,8 @@ class TriatomicOutcomes:
     Attributes:
         starts: Where they began, `(starts, 9)`.
         distances: r₁₂, r₁₃, r₂₃ of the starts, `(starts, 3)`, in units of σ.
-        labels: Number of the class in `TRIATOMIC_CLASSES`, -1 where a quench did not end in a minimum,
-            `(starts,)`.
+        labels: Number of the class in `TRIATOMIC_CLASSES`, -1 where a quench did not end in a
+            minimum, `(starts,)`.
         outcomes: `Outcome` codes of the quenches, `(starts,)`.
         energies: Final energies, `(starts,)`, in units of ε.
         steps: Steps of the quenches, `(starts,)`.

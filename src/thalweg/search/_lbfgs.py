@@ -17,7 +17,6 @@ from thalweg.core import (
 
 from ._minimiser import AbstractMinimiser, MinimiserState
 
-
 _WIDEST = 1e100
 """Largest scale of the inverse Hessian; the step cap shortens what comes of it."""
 
