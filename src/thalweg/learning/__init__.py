@@ -22,6 +22,9 @@ from ._energy import LossEnergy as LossEnergy
 from ._mlp import ACTIVATIONS as ACTIVATIONS
 from ._mlp import Dense as Dense
 from ._mlp import Mlp as Mlp
+from ._named import digits_data as digits_data
+from ._named import triatomic_data as triatomic_data
+from ._named import xor_data as xor_data
 from ._systems import loss_system as loss_system
 from ._systems import network_system as network_system
 from ._triatomic import TRIATOMIC_CLASSES as TRIATOMIC_CLASSES
