@@ -19,6 +19,9 @@ from ._criteria import RowCriterion as RowCriterion
 from ._criteria import SquaredError as SquaredError
 from ._data import LearningData as LearningData
 from ._energy import LossEnergy as LossEnergy
+from ._joints import circuit_system as circuit_system
+from ._joints import forcefield_system as forcefield_system
+from ._joints import formaldehyde_charges as formaldehyde_charges
 from ._mlp import ACTIVATIONS as ACTIVATIONS
 from ._mlp import Dense as Dense
 from ._mlp import Mlp as Mlp
