@@ -125,3 +125,35 @@ def test_map_of_the_triatomic_network(tmp_path):
     gaps = np.abs(values[:, None] - network.energies[None])
     assert gaps.min(axis=1).max() < 1e-8
     assert gaps.min(axis=0)[np.argmin(network.energies)] < 1e-10
+
+
+@pytest.mark.slow
+def test_map_of_a_circuit(tmp_path):
+    """Exclusive or by a normalising circuit of two units: its minima join up to one tree."""
+    result = explore(catalogue("organics-h2-l0.01"), tmp_path / "circuit.db", workers=1)
+    network = result.landscape.network
+    assert result.reason is StopReason.complete
+    assert network.n_components == 1
+    assert network.n_minima >= 5
+    assert network.n_transition_states >= network.n_minima - 1
+    low, high = network.energies.min(), network.energies.max()
+    assert low < 0.2 < high <= 1.0  # the best circuit solves the task, the worst hardly tries
+
+
+@pytest.mark.slow
+def test_map_of_a_force_field_fit(tmp_path):
+    """Charges and their negative fit alike; the way between them passes over weaker charges."""
+    system = catalogue("formaldehyde-charges-l0.01")
+    result = explore(system, tmp_path / "charges.db", workers=1)
+    network = result.landscape.network
+    assert network.n_minima == 2
+    np.testing.assert_allclose(network.energies[0], network.energies[1], atol=1e-10)
+    points = result.landscape.store.points("minimum")
+    np.testing.assert_allclose(points[0], -points[1], atol=1e-8)
+    assert network.n_transition_states >= 1
+    ways = {tuple(sorted(ends)) for ends in network.ts_minima.tolist()}
+    assert ways == {(0, 1)}
+    charges = 0.1 * (points[0] if points[0][0] > 0 else points[1])
+    charges = charges[[0, 1, 2, 2]] - charges[[0, 1, 2, 2]].mean()
+    assert charges[0] > 0.2
+    assert charges[1] < -0.2

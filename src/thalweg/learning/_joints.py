@@ -1,6 +1,6 @@
 """Losses of things that are not networks: a circuit's task, and a force field's fit."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import equinox as eqx
 import jax
@@ -8,12 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from thalweg.circuits import Organics
-from thalweg.core import ArgumentError, HiddenLayer, NetworkSymmetry, System
-from thalweg.forcefields import Coulomb, ForceField, PairRule, Topology
+from thalweg.core import AbstractEnergy, ArgumentError, HiddenLayer, NetworkSymmetry, System
 
 from ._data import LearningData
 from ._systems import loss_system
+
+if TYPE_CHECKING:  # each takes half a second to import, and few losses need them
+    from thalweg.forcefields.fitting import Dataset
 
 _KCAL_ANGSTROM = 41.84
 """kcal/(mol Å) in kJ/(mol nm)."""
@@ -29,10 +30,10 @@ class CircuitReadout(eqx.Module):
     (outputs,).
 
     Attributes:
-        circuit: The circuit, whose pool weights are replaced.
+        circuit: `thalweg.circuits.Organics`, whose pool weights are replaced.
     """
 
-    circuit: Organics
+    circuit: Any
 
     def __call__(
         self, params: dict[str, Array], inputs: Float[Array, "n inputs"]
@@ -65,6 +66,8 @@ def circuit_system(
     Raises:
         ArgumentError: if there are no units, or the data do not fit the criterion.
     """
+    from thalweg.circuits import Organics
+
     if units < 1:
         raise ArgumentError(f"units={units}: a circuit has at least one")
     inputs = data.inputs.shape[1]
@@ -102,7 +105,12 @@ class ForcePrediction(eqx.Module):
 
 
 def forcefield_system(
-    force_field: ForceField, dataset: Any, *, l2: float, name: str = "forcefield", **wishes: Any
+    force_field: AbstractEnergy,
+    dataset: "Dataset",
+    *,
+    l2: float,
+    name: str = "forcefield",
+    **wishes: Any,
 ) -> System:
     """The loss of a force-field fit: mean squared force error of a frame and a prior.
 
@@ -110,7 +118,7 @@ def forcefield_system(
     meaning is `p₀ exp(s u)` or `p₀ + s u`, and `l2 Σ u²` is its normal prior.
 
     Args:
-        force_field: The form, at the values that the prior is centred on.
+        force_field: A `thalweg.forcefields.ForceField`, at the values that the prior is centred on.
         dataset: `thalweg.forcefields.fitting.Dataset` with forces.
         l2: Strength of the prior.
         name: What the system is called.
@@ -145,7 +153,7 @@ _SMEARING = 0.02
 """Charges of C, O and H in e, and the buffer in nm of the law that makes the labels."""
 
 
-def formaldehyde_charges() -> tuple[ForceField, Any]:
+def formaldehyde_charges() -> "tuple[AbstractEnergy, Dataset]":
     """Point charges to fit, and forces to fit them to, made here by a softened law.
 
     Forces of charges depend on their products alone, so a fit cannot tell a set of charges from
@@ -154,6 +162,7 @@ def formaldehyde_charges() -> tuple[ForceField, Any]:
     Returns:
         The force field with charges zero, and a `Dataset` of 24 geometries.
     """
+    from thalweg.forcefields import Coulomb, ForceField, PairRule, Topology
     from thalweg.forcefields.fitting import Dataset
 
     numbers = [6, 8, 1, 1]
