@@ -23,8 +23,8 @@ _KCAL_ANGSTROM = 41.84
 class CircuitReadout(eqx.Module):
     """A normalising circuit at rest, read out linearly: what it answers to an input.
 
-    Unit `j` is driven by `z_j = D_j0 + Σ_k D_jk x_k` and rests at `y_j = z_j / √(1 + Σ_k W_jk z_k²)`,
-    the fixed point of ORGaNICs with `W_r = I`. Each unit's pool weighs the unit itself by `exp(u₀)`
+    Unit `j` is driven by `z_j = D_j0 + Σ_k D_jk x_k` and rests at
+    `y_j = z_j / √(1 + Σ_k W_jk z_k²)`, the fixed point of ORGaNICs with `W_r = I`. Each unit's pool weighs the unit itself by `exp(u₀)`
     and all others by `exp(u₁)`; were they equal, the units could be rotated into one another.
     Parameters are `drive` (units, inputs + 1), `pool` `u`, `readout` (outputs, units) and `offset`
     (outputs,).
