@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from thalweg.core import AbstractEnergy, ArgumentError, HiddenLayer, NetworkSymmetry, System
+from thalweg.core import ArgumentError, HiddenLayer, NetworkSymmetry, System
 
 from ._data import LearningData
 from ._systems import loss_system
@@ -24,8 +24,8 @@ class CircuitReadout(eqx.Module):
     """A normalising circuit at rest, read out linearly: what it answers to an input.
 
     Unit `j` is driven by `z_j = D_j0 + Σ_k D_jk x_k` and rests at
-    `y_j = z_j / √(1 + Σ_k W_jk z_k²)`, the fixed point of ORGaNICs with `W_r = I`. Each unit's pool weighs the unit itself by `exp(u₀)`
-    and all others by `exp(u₁)`; were they equal, the units could be rotated into one another.
+    `y_j = z_j / √(1 + Σ_k W_jk z_k²)`, the fixed point of ORGaNICs with `W_r = I`. Each unit's
+    pool weighs the unit itself by `exp(u₀)` and all others by `exp(u₁)`; were they equal, the units could be rotated into one another.
     Parameters are `drive` (units, inputs + 1), `pool` `u`, `readout` (outputs, units) and `offset`
     (outputs,).
 
@@ -105,7 +105,7 @@ class ForcePrediction(eqx.Module):
 
 
 def forcefield_system(
-    force_field: AbstractEnergy,
+    force_field: "ForceField",
     dataset: "Dataset",
     *,
     l2: float,
@@ -153,7 +153,7 @@ _SMEARING = 0.02
 """Charges of C, O and H in e, and the buffer in nm of the law that makes the labels."""
 
 
-def formaldehyde_charges() -> "tuple[AbstractEnergy, Dataset]":
+def formaldehyde_charges() -> "tuple[ForceField, Dataset]":
     """Point charges to fit, and forces to fit them to, made here by a softened law.
 
     Forces of charges depend on their products alone, so a fit cannot tell a set of charges from
