@@ -14,6 +14,7 @@ from ._data import LearningData
 from ._systems import loss_system
 
 if TYPE_CHECKING:  # each takes half a second to import, and few losses need them
+    from thalweg.forcefields import ForceField
     from thalweg.forcefields.fitting import Dataset
 
 _KCAL_ANGSTROM = 41.84
@@ -25,7 +26,8 @@ class CircuitReadout(eqx.Module):
 
     Unit `j` is driven by `z_j = D_j0 + Σ_k D_jk x_k` and rests at
     `y_j = z_j / √(1 + Σ_k W_jk z_k²)`, the fixed point of ORGaNICs with `W_r = I`. Each unit's
-    pool weighs the unit itself by `exp(u₀)` and all others by `exp(u₁)`; were they equal, the units could be rotated into one another.
+    pool weighs the unit itself by `exp(u₀)` and all others by `exp(u₁)`; were they equal, the
+    units could be rotated into one another.
     Parameters are `drive` (units, inputs + 1), `pool` `u`, `readout` (outputs, units) and `offset`
     (outputs,).
 
