@@ -141,13 +141,17 @@ def hvp(energy: AbstractEnergy, x: Block, v: Block) -> Block:
 def hessian(energy: AbstractEnergy, x: Block) -> Float[jax.Array, "*lanes dof dof"]:
     """Dense symmetrised Hessians at one point or a block, lanes first.
 
-    `dof` Hessian-vector products a point, all in one block.
+    `dof` Hessian-vector products a point; those of a plain energy share what depends on the point
+    alone, those of a lane energy are all in one block.
     """
     if x.ndim == 1:
         return hessian(energy, x[:, None])[0]
-    dof, lanes = x.shape
-    points = jnp.repeat(x, dof, axis=1)
-    vectors = jnp.tile(jnp.eye(dof, dtype=x.dtype), (1, lanes))
-    columns = hvp(energy, points, vectors).reshape(dof, lanes, dof)
-    matrices = jnp.moveaxis(columns, 1, 0)
+    if isinstance(energy, AbstractLaneEnergy):
+        dof, lanes = x.shape
+        points = jnp.repeat(x, dof, axis=1)
+        vectors = jnp.tile(jnp.eye(dof, dtype=x.dtype), (1, lanes))
+        columns = hvp(energy, points, vectors).reshape(dof, lanes, dof)
+        matrices = jnp.moveaxis(columns, 1, 0)
+    else:
+        matrices = jax.vmap(jax.jacfwd(jax.grad(energy)), in_axes=-1)(x)
     return 0.5 * (matrices + jnp.swapaxes(matrices, 1, 2))
