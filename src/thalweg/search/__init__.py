@@ -5,6 +5,7 @@
 | any point | the minimum of its basin | `quench`, `quench_many`: `LBFGS`, `FIRE` |
 | anywhere | the lowest minimum | `BasinHopping` |
 | any point | a transition state | `climb`: `EigenvectorFollowing`, `Dimer` |
+| any point | a stationary point of whatever index | `newton_many` |
 | two minima | candidates for transition states between them | `Band` |
 | a transition state | the two minima below it | `push_off`; along steepest descent: `descend` |
 | a nearly stationary point | a certified one | `certify_many` |
@@ -34,6 +35,7 @@ from ._minimise import quench as quench
 from ._minimise import quench_many as quench_many
 from ._minimiser import AbstractMinimiser as AbstractMinimiser
 from ._minimiser import MinimiserState as MinimiserState
+from ._newton import newton_many as newton_many
 from ._quench_track import quench_track as quench_track
 from ._saddle import climb as climb
 from ._saddle import push_off as push_off
