@@ -13,6 +13,7 @@
 Solvers are frozen records for the engine in `thalweg.core`; they know no concrete energy.
 """
 
+from ._any_index import newton_many as newton_many
 from ._band import Band as Band
 from ._band import BandStart as BandStart
 from ._band import images_for as images_for
@@ -35,7 +36,6 @@ from ._minimise import quench as quench
 from ._minimise import quench_many as quench_many
 from ._minimiser import AbstractMinimiser as AbstractMinimiser
 from ._minimiser import MinimiserState as MinimiserState
-from ._newton import newton_many as newton_many
 from ._quench_track import quench_track as quench_track
 from ._saddle import climb as climb
 from ._saddle import push_off as push_off
