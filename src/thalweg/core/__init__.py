@@ -8,8 +8,8 @@
 - `AbstractSpace`: what a flat point stands for (`FreeSpace`, `PeriodicSpace`, `SphereSpace`,
   `FlatSpace` for any pytree).
 - `AbstractSymmetry`: invariances (`NoSymmetry`, `ClusterSymmetry`, `PeriodicSymmetry`,
-  `SphereSymmetry`, `SignedPermutationSymmetry` for any finite group of signed permutations);
-  `Operation`: one element of such a group.
+  `SphereSymmetry`, `NetworkSymmetry`, `SignedPermutationSymmetry` for any finite group of signed
+  permutations); `Operation`: one element of such a group.
 - `AbstractStart`: where searches begin.
 - `System`: all of these together.
 - `AbstractSolver`: an iteration, run by `Lanes`, `solve_many` or `solve`.
@@ -70,6 +70,9 @@ from ._lanes import Lanes as Lanes
 from ._lanes import rms as rms
 from ._lanes import solve as solve
 from ._lanes import solve_many as solve_many
+from ._network_layers import HiddenLayer as HiddenLayer
+from ._network_layers import Monomial as Monomial
+from ._network_symmetry import NetworkSymmetry as NetworkSymmetry
 from ._noisy import AbstractNoisyEnergy as AbstractNoisyEnergy
 from ._noisy import AbstractNoisyWeight as AbstractNoisyWeight
 from ._noisy import AbstractOracle as AbstractOracle

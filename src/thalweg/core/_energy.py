@@ -26,9 +26,18 @@ class AbstractEnergy(eqx.Module):
     Attributes:
         exact_derivatives: Whether gradients and Hessian-vector products are exact to rounding;
             where they are differences, certificates say so and use wider tolerances.
+        zero_cut: Curvatures below this fraction of the largest one count as zero modes in
+            certificates; `None` leaves it to them. Energies that are ill-conditioned by design
+            have real curvatures down there and lower it.
     """
 
     exact_derivatives: ClassVar[bool] = True
+    zero_cut: ClassVar[float | None] = None
+
+    @property
+    def smooth(self) -> bool:
+        """Whether second derivatives exist everywhere; certificates say where they may not."""
+        return True
 
     @abc.abstractmethod
     def __call__(self, x: Point) -> Scalar:
