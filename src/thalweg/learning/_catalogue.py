@@ -2,4 +2,6 @@
 
 from thalweg.energies import Family
 
-FAMILIES: tuple[Family, ...] = ()
+from ._data_families import DATA_FAMILIES
+
+FAMILIES: tuple[Family, ...] = (*DATA_FAMILIES,)
