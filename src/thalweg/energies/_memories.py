@@ -223,11 +223,10 @@ def retrieval(memory: DenseMemory, queries: Float[np.ndarray, "queries units"]) 
         raise ArgumentError(
             f"queries has the shape {x.shape}, expected (queries, {patterns.shape[1]})"
         )
-    gap = np.linalg.norm(x[:, None] - patterns, axis=2)
-    target = np.argmin(gap, axis=1)
-    before = gap[np.arange(len(x)), target]
-    new = np.asarray(jax.vmap(memory.update)(jnp.asarray(x)))
     gram = patterns @ patterns.T
+    target = np.argmin(np.diag(gram) - 2.0 * (x @ patterns.T), axis=1)
+    before = np.linalg.norm(x - patterns[target], axis=1)
+    new = np.asarray(jax.vmap(memory.update)(jnp.asarray(x)))
     others = gram - np.diag(np.full(len(patterns), np.inf))
     separation = (np.diag(gram) - others.max(axis=1))[target]
     largest, beta = float(np.max(np.linalg.norm(patterns, axis=1))), float(memory.beta)

@@ -10,8 +10,8 @@ gaussian_process_system(inputs, targets, kernel="matern")  # hyper-parameters
 waves_system(noise=0.02)                                   # non-linear regression
 ```
 
-The energy of a network is the mean loss of a row plus `l2 Σ p²` over all parameters; a point is the flat
-vector of parameters.
+The energy of a network is the mean loss of a row plus `l2 Σ p²` over all parameters; a point is
+the flat vector of parameters.
 """
 
 from ._clusters import GaussianMixture as GaussianMixture

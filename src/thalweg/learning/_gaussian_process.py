@@ -20,11 +20,13 @@ from thalweg.core import (
 
 _KERNELS = ("rbf", "matern")
 
+_USUAL_SMOOTHNESS = math.log(1.5)
+
 _JITTER = 1e-10
 """Share of the signal's variance that keeps a kernel of repeated inputs positive definite."""
 
 _NODES = 320
-"""Nodes of the quadrature over scales: spacing 0.25 over 80 e-foldings."""
+"""Nodes of the quadrature over scales; ten digits from `ν = 0.3` on."""
 
 
 class GaussianProcess(AbstractEnergy):
@@ -33,14 +35,15 @@ class GaussianProcess(AbstractEnergy):
     Parameters: the logarithms of one length for each input (or one for all), of the signal's and
     of the noise's standard deviation, and with the Matérn kernel that of its smoothness `ν`, which
     varies continuously. Without a prior there are flat directions to infinity: a signal that
-    vanishes, a length beyond the data.
+    vanishes, a length beyond the data. The logarithm of `ν` has a prior of its own, of unit
+    standard deviation about `ln 3/2`.
 
     Attributes:
         inputs: `(rows, features)`.
         targets: `(rows,)`.
         kernel: `"rbf"` or `"matern"`.
         lengths: Number of lengths, 1 or one for each input (automatic relevance determination).
-        prior: Standard deviation of the logarithms under the prior; infinite for none.
+        prior: Standard deviation of the logarithms under the prior; infinite for none of it.
 
     Source: C. E. Rasmussen and C. K. I. Williams, Gaussian Processes for Machine Learning (MIT
     Press, 2006), eqs. (2.30), (4.14) and section 5.4; S. J. Ament and others for continuous `ν`:
@@ -76,13 +79,15 @@ class GaussianProcess(AbstractEnergy):
         white = jax.scipy.linalg.solve_triangular(factor, self.targets, lower=True)
         likelihood = 0.5 * jnp.sum(white**2) + jnp.sum(jnp.log(jnp.diag(factor)))
         likelihood = likelihood + 0.5 * rows * math.log(2.0 * math.pi)
-        if math.isinf(self.prior):
-            return likelihood
-        return likelihood + 0.5 * jnp.sum(x**2) / self.prior**2
+        rest = x[: self.lengths + 2]
+        penalty = 0.5 * jnp.sum(rest**2) / self.prior**2
+        if self.kernel == "matern":
+            penalty = penalty + 0.5 * (x[-1] - _USUAL_SMOOTHNESS) ** 2
+        return likelihood + penalty
 
 
 def matern(square: Float[Array, "*shape"], nu: Scalar) -> Float[Array, "*shape"]:
-    """The Matérn correlation of any smoothness `ν` between 0.1 and 30 at squared scaled distances.
+    """The Matérn correlation of any smoothness `ν` from 0.3 on, at squared scaled distances.
 
     As the mixture of squared exponentials that it is,
     `1/Γ(ν) ∫_0^∞ s^(ν-1) e^(-s) exp(-ν r²/(2s)) ds` with `s = e^u`, by the trapezoidal rule in `u`,
@@ -91,7 +96,9 @@ def matern(square: Float[Array, "*shape"], nu: Scalar) -> Float[Array, "*shape"]
     Source: NIST Digital Library of Mathematical Functions, eq. 10.32.10, for the integral.
     """
     top = jnp.log(nu + 40.0)
-    u = top - jnp.arange(_NODES, dtype=square.dtype) * 0.25
+    # Down to where e^(νu) has fallen by 37 e-foldings from the peak at ln ν.
+    step = (top - jnp.log(nu) + 37.0 / nu + 3.0) / _NODES
+    u = top - jnp.arange(_NODES, dtype=square.dtype) * step
     log_weight = nu * u - jnp.exp(u)
     log_weight = log_weight - jax.nn.logsumexp(log_weight)
     decay = 0.5 * nu * jnp.exp(-u)

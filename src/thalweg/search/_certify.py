@@ -190,7 +190,8 @@ def _verdict(
     curvatures = spectra.curvatures[row]
     by_difference = not system.energy.exact_derivatives
     scale = float(np.max(np.abs(curvatures))) if np.all(np.isfinite(curvatures)) else np.nan
-    cut = _zero_cut(system) * scale
+    # Where every curvature vanishes, the largest is round-off itself: the energy sets the scale.
+    cut = max(_zero_cut(system) * scale, _ROUND_OFF * abs(value) / system.length**2)
     zero = np.abs(curvatures) < cut
     kept = curvatures[~zero]
     expected = system.symmetry.expected_zero_modes(x)
