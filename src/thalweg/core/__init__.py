@@ -8,7 +8,8 @@
 - `AbstractSpace`: what a flat point stands for (`FreeSpace`, `PeriodicSpace`, `SphereSpace`,
   `FlatSpace` for any pytree).
 - `AbstractSymmetry`: invariances (`NoSymmetry`, `ClusterSymmetry`, `PeriodicSymmetry`,
-  `SphereSymmetry`, `NetworkSymmetry`); `Operation`: one element of such a group.
+  `SphereSymmetry`, `NetworkSymmetry`, `SignedPermutationSymmetry` for any finite group of signed
+  permutations); `Operation`: one element of such a group.
 - `AbstractStart`: where searches begin.
 - `System`: all of these together.
 - `AbstractSolver`: an iteration, run by `Lanes`, `solve_many` or `solve`.
@@ -44,6 +45,8 @@ from ._errors import StoreVersionError as StoreVersionError
 from ._errors import ThalwegError as ThalwegError
 from ._errors import UnknownSystemError as UnknownSystemError
 from ._errors import require_x64 as require_x64
+from ._finite_symmetry import SignedPermutation as SignedPermutation
+from ._finite_symmetry import SignedPermutationSymmetry as SignedPermutationSymmetry
 from ._folders import data_folder as data_folder
 from ._host_energy import HostEnergy as HostEnergy
 from ._lane_kernel import LaneKernel as LaneKernel

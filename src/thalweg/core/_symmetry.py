@@ -14,6 +14,7 @@ number of distinct permutation-inversion isomers.
 | molecule with fixed labels | `ClusterSymmetry(species=tuple(range(9)))` |
 | particles in a periodic box | `PeriodicSymmetry(species, box=(6.0, 6.0, 6.0))` |
 | points on a sphere | `SphereSymmetry(species=(0,) * 12)` |
+| lattices, spins, labels, phases | `SignedPermutationSymmetry(dof, generators)` |
 
 Another group is another final class here: the hidden units of a network, for one, whose
 permutations and sign flips have no continuous part (`zero_modes` is empty, `match` sorts and

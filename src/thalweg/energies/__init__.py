@@ -12,9 +12,12 @@ PairEnergy(kob_andersen(), species, box=(6.0, 6.0, 6.0))  # species and a period
 Energies of
 
 - pairs: `PairEnergy` with one of the terms `LennardJones`, `Morse`, `InversePower`,
-  `WeeksChandlerAndersen`, `LennardJonesMixture`;
+  `WeeksChandlerAndersen`, `LennardJonesMixture`, `Hertzian`;
 - triples: `AxilrodTeller`;
 - directions: `SphereEnergy` of any of them (the Thomson problem);
+- fields and spins: `Phi4`, `XYLattice`, `XYMeanField`, `PSpin` (`random_p_spin`);
+- memories: `HopfieldMemory`, `DenseMemory`, `PolynomialMemory`, read by `memory_states` and
+  `retrieval`; `BoltzmannMachine`; and `QaoaRing`, a quantum circuit's angles;
 - a few variables: `mueller_brown`, `double_well`, `wolfe_quapp`, `three_hole`, `rastrigin`,
   `schwefel`, `rosenbrock`.
 
@@ -22,12 +25,31 @@ A new pair term is a record with a table of parameters and one function of the s
 (`docs/how-to/add-an-energy.md`); the compiled CPU kernel and the JAX sums come with it.
 """
 
+from ._boltzmann import BoltzmannMachine as BoltzmannMachine
+from ._boltzmann import QaoaRing as QaoaRing
+from ._boltzmann import random_boltzmann_machine as random_boltzmann_machine
 from ._catalogue import CatalogueEntry as CatalogueEntry
 from ._catalogue import names as names
 from ._catalogue import system as system
 from ._family import Family as Family
+from ._lattice import Phi4 as Phi4
+from ._lattice import XYLattice as XYLattice
+from ._lattice import XYMeanField as XYMeanField
+from ._lattice import lattice_generators as lattice_generators
+from ._lattice import permutation_generators as permutation_generators
+from ._lattice import sign_flip as sign_flip
+from ._memories import DenseMemory as DenseMemory
+from ._memories import HopfieldMemory as HopfieldMemory
+from ._memories import MemoryStates as MemoryStates
+from ._memories import PolynomialMemory as PolynomialMemory
+from ._memories import Retrieval as Retrieval
+from ._memories import memory_states as memory_states
+from ._memories import random_directions as random_directions
+from ._memories import random_signs as random_signs
+from ._memories import retrieval as retrieval
 from ._pair import PairEnergy as PairEnergy
 from ._pair_terms import AbstractPairTerm as AbstractPairTerm
+from ._pair_terms import Hertzian as Hertzian
 from ._pair_terms import InversePower as InversePower
 from ._pair_terms import LennardJones as LennardJones
 from ._pair_terms import LennardJonesMixture as LennardJonesMixture
@@ -35,6 +57,8 @@ from ._pair_terms import Morse as Morse
 from ._pair_terms import WeeksChandlerAndersen as WeeksChandlerAndersen
 from ._pair_terms import kob_andersen as kob_andersen
 from ._sphere import SphereEnergy as SphereEnergy
+from ._spins import PSpin as PSpin
+from ._spins import random_p_spin as random_p_spin
 from ._surfaces import double_well as double_well
 from ._surfaces import mueller_brown as mueller_brown
 from ._surfaces import rastrigin as rastrigin

@@ -15,8 +15,11 @@ from collections.abc import Callable
 
 from thalweg.core import System, UnknownSystemError
 
-from ._builders import FAMILIES
+from ._builders import FAMILIES as PARTICLE_FAMILIES
 from ._family import Family
+from ._field_families import FAMILIES as FIELD_FAMILIES
+
+FAMILIES = (*PARTICLE_FAMILIES, *FIELD_FAMILIES)
 
 _GROUP = "thalweg.systems"
 _FAMILIES = "thalweg.system_families"

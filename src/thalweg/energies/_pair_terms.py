@@ -234,3 +234,43 @@ class InversePower(AbstractPairTerm):
     def table(self) -> Float[Array, "1 1 2"]:
         """`(ε, σ²)`."""
         return _single(self.epsilon, self.sigma**2)
+
+
+def hertzian(r2: Any, p: Any) -> Any:
+    """`2ε/5 (1 - r/σ)^(5/2)` of overlapping spheres with `p = (ε, σ², 1/σ)`."""
+    inside = r2 < p[1]
+    r = lane_sqrt(r2)
+    inverse = 1.0 / r
+    overlap = lane_where(inside, 1.0 - r * p[2], 0.0)
+    root = lane_sqrt(overlap)
+    cube = overlap * root
+    v = (0.4 * p[0]) * cube * overlap
+    slope = (-1.0 * p[0] * p[2]) * cube
+    curvature = (1.5 * p[0] * p[2] * p[2]) * root
+    first = 0.5 * slope * inverse
+    second = 0.25 * (curvature - slope * inverse) * inverse * inverse
+    return v, first, second
+
+
+class Hertzian(AbstractPairTerm):
+    """`2ε/5 (1 - r/σ_ab)^(5/2)` where spheres of the mean diameter `σ_ab` overlap, else 0.
+
+    Two continuous derivatives; the third is infinite at contact. Spheres that touch nothing
+    (rattlers) move for nothing: each adds zero modes that no symmetry explains.
+
+    Source: C. S. O'Hern, L. E. Silbert, A. J. Liu and S. R. Nagel, Phys. Rev. E 68, 011306 (2003).
+    """
+
+    diameters: Float[Array, " kinds"]
+    epsilon: Any = 1.0
+    cites: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def pair(self) -> Callable[..., Any]:
+        """The function of `r²`."""
+        return hertzian
+
+    def table(self) -> Float[Array, "kinds kinds 3"]:
+        """`(ε, σ², 1/σ)` of every pair of species."""
+        sigma = 0.5 * (self.diameters[:, None] + self.diameters)
+        return jnp.stack([self.epsilon * jnp.ones_like(sigma), sigma**2, 1.0 / sigma], axis=-1)

@@ -13,6 +13,7 @@ A tour:
   and what leads where, from a store of the same kind; `thalweg.workflows.map_flow` makes one.
 - `pathway`: the continuous path of steepest descent between two minima.
 - `network_statistics`: degrees, clustering, path lengths and the like, for graph theory.
+- `stationary_points`: points of every index at once, with their Morse sum (small systems).
 - `estimate_completeness`: how many points are probably still missing, from discovery counts.
 
 ```python
@@ -59,6 +60,8 @@ from ._stationary import Minimum as Minimum
 from ._stationary import Rejected as Rejected
 from ._stationary import Round as Round
 from ._stationary import TransitionState as TransitionState
+from ._stationary_points import StationaryPoints as StationaryPoints
+from ._stationary_points import stationary_points as stationary_points
 from ._statistics import NetworkStatistics as NetworkStatistics
 from ._statistics import network_statistics as network_statistics
 from ._store import Store as Store

@@ -10,12 +10,19 @@ system, fitted = sklearn_system(estimator, X, y)           # the same loss, and 
 zero_mode_report(system, x)                                # flat directions, and their reasons
 embed_unit(net, x)                                         # one more unit, all weights zero
 minibatch_energy(system, 32)                               # a noisy energy, for `sample`
+kmeans_system(rows, clusters=3)                            # soft k-means; mixture_system(rows, 3)
+gaussian_process_system(inputs, targets, kernel="matern")  # hyper-parameters
+waves_system(noise=0.02)                                   # non-linear regression
 ```
 
-The energy is the mean loss of a row plus `l2 Σ p²` over all parameters; a point is the flat
-vector of parameters.
+The energy of a network is the mean loss of a row plus `l2 Σ p²` over all parameters; a point is
+the flat vector of parameters.
 """
 
+from ._clusters import GaussianMixture as GaussianMixture
+from ._clusters import SoftKMeans as SoftKMeans
+from ._clusters import kmeans_system as kmeans_system
+from ._clusters import mixture_system as mixture_system
 from ._criteria import CRITERIA as CRITERIA
 from ._criteria import AbstractCriterion as AbstractCriterion
 from ._criteria import CrossEntropy as CrossEntropy
@@ -28,6 +35,8 @@ from ._embedding import added_curvatures as added_curvatures
 from ._embedding import embed_unit as embed_unit
 from ._energy import LossEnergy as LossEnergy
 from ._equinox import EquinoxModel as EquinoxModel
+from ._gaussian_process import GaussianProcess as GaussianProcess
+from ._gaussian_process import gaussian_process_system as gaussian_process_system
 from ._joints import circuit_system as circuit_system
 from ._joints import forcefield_system as forcefield_system
 from ._joints import formaldehyde_charges as formaldehyde_charges
@@ -52,6 +61,9 @@ from ._triatomic import TriatomicOutcomes as TriatomicOutcomes
 from ._triatomic import read_ljat3 as read_ljat3
 from ._triatomic import triatomic_outcomes as triatomic_outcomes
 from ._triatomic import triatomic_system as triatomic_system
+from ._waves import TRUE_WAVES as TRUE_WAVES
+from ._waves import DampedWaves as DampedWaves
+from ._waves import waves_system as waves_system
 from ._zero_modes import ZeroModeReport as ZeroModeReport
 from ._zero_modes import functional_rank as functional_rank
 from ._zero_modes import zero_mode_report as zero_mode_report

@@ -5,6 +5,7 @@ import re
 from thalweg.core import System, UnknownSystemError
 from thalweg.energies import Family
 
+from ._data_families import DATA_FAMILIES
 from ._joints import circuit_system, forcefield_system, formaldehyde_charges
 from ._mlp import Mlp
 from ._named import (
@@ -147,4 +148,5 @@ FAMILIES: tuple[Family, ...] = (
         "force error of point charges fitted to a molecule: q and -q are one fit",
         _charges,
     ),
+    *DATA_FAMILIES,
 )

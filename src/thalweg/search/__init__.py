@@ -5,6 +5,7 @@
 | any point | the minimum of its basin | `quench`, `quench_many`: `LBFGS`, `FIRE`, `Newton` |
 | anywhere | the lowest minimum | `BasinHopping` |
 | any point | a transition state | `climb`: `EigenvectorFollowing`, `Dimer`, `Newton(index=1)` |
+| any point | a stationary point of whatever index | `newton_many` |
 | two minima | candidates for transition states between them | `Band` |
 | a transition state | the two minima below it | `push_off`; along steepest descent: `descend` |
 | a nearly stationary point | a certified one | `certify_many` |
@@ -12,6 +13,7 @@
 Solvers are frozen records for the engine in `thalweg.core`; they know no concrete energy.
 """
 
+from ._any_index import newton_many as newton_many
 from ._band import Band as Band
 from ._band import BandStart as BandStart
 from ._band import images_for as images_for

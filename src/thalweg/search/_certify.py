@@ -20,7 +20,7 @@ from thalweg.core import (
     value_and_grad,
 )
 
-_CHUNK = 32
+CHUNK = 32
 """Points polished in one compiled call: few enough that their Hessians stay in cache."""
 
 _NEWTON_STEPS = 4
@@ -69,7 +69,7 @@ class Certified:
 
 
 @eqx.filter_jit
-def _derivatives(system: System, x: Block) -> tuple[Array, ...]:
+def derivatives(system: System, x: Block) -> tuple[Array, ...]:
     """Energies, gradients, Hessians and zero modes of a block, points first."""
     value, grad = value_and_grad(system.energy, x)
     zero = jnp.moveaxis(system.symmetry.zero_modes(x), -1, 0)
@@ -94,17 +94,18 @@ def _polish(system: System, x: Float[np.ndarray, "points dof"]) -> _Spectra:
     Derivatives come from the device in one compiled call; the small dense linear algebra is done
     on the host, by LAPACK, outside the interpreter's lock.
     """
-    now = [np.asarray(a) for a in _derivatives(system, jnp.asarray(x.T))]
+    now = [np.asarray(a) for a in derivatives(system, jnp.asarray(x.T))]
     for _ in range(_NEWTON_STEPS):
         _, grad, matrix, zero = now
-        size = _rms_rows(grad)
+        size = rms_rows(grad)
         going = (size > _ROUND_OFF * np.max(np.abs(matrix), axis=(1, 2))) & np.isfinite(size)
         if not going.any():
             break
-        trial = np.where(going[:, None], x + _newton_step(system, grad, matrix, zero), x)
+        step = newton_step(grad, matrix, zero, 0.1 * system.length)
+        trial = np.where(going[:, None], x + step, x)
         trial = retract_rows(system.space, trial)
-        new = [np.asarray(a) for a in _derivatives(system, jnp.asarray(trial.T))]
-        better = going & (_rms_rows(new[1]) < size)
+        new = [np.asarray(a) for a in derivatives(system, jnp.asarray(trial.T))]
+        better = going & (rms_rows(new[1]) < size)
         if not better.any():
             break
         x = np.where(better[:, None], trial, x)
@@ -114,7 +115,7 @@ def _polish(system: System, x: Float[np.ndarray, "points dof"]) -> _Spectra:
     curvatures, modes = np.linalg.eigh(np.where(sound[:, None, None], matrix, 0.0))
     curvatures = np.where(sound[:, None], curvatures, np.nan)
     step = _steps_left(grad, curvatures, modes, _zero_cut(system))
-    return _Spectra(x, value, _rms_rows(grad), curvatures, modes[:, :, 0], step)
+    return _Spectra(x, value, rms_rows(grad), curvatures, modes[:, :, 0], step)
 
 
 def _steps_left(
@@ -139,10 +140,10 @@ def _falls_for_ever(system: System, x: np.ndarray, step: np.ndarray, value: floa
     return bool(energies[0] < value and np.all(np.diff(energies) <= 0))
 
 
-def _newton_step(
-    system: System, grad: np.ndarray, matrix: np.ndarray, zero: np.ndarray
+def newton_step(
+    grad: np.ndarray, matrix: np.ndarray, zero: np.ndarray, longest: float
 ) -> np.ndarray:
-    """`-H⁻¹ grad` off the zero modes, no longer than a tenth of the system's `length`."""
+    """`-H⁻¹ grad` off the zero modes, no longer than `longest`, one row a point."""
     scale = np.max(np.abs(matrix), axis=(1, 2), keepdims=True)
     # Fill the null space with a large curvature: the solve then stays off it.
     filled = matrix + scale * np.einsum("lkd,lke->lde", zero, zero)
@@ -153,10 +154,10 @@ def _newton_step(
     filled = np.where(sound[:, None, None], filled, np.eye(grad.shape[1]))
     step = -np.linalg.solve(filled, np.where(sound[:, None], grad, 0.0)[..., None])[..., 0]
     norm = np.linalg.norm(step, axis=1, keepdims=True)
-    return step * np.minimum(1.0, 0.1 * system.length / np.maximum(norm, 1e-300))
+    return step * np.minimum(1.0, longest / np.maximum(norm, 1e-300))
 
 
-def _rms_rows(grad: np.ndarray) -> np.ndarray:
+def rms_rows(grad: np.ndarray) -> np.ndarray:
     return np.sqrt(np.mean(grad * grad, axis=1))
 
 
@@ -165,7 +166,7 @@ def _where_rows(mask: np.ndarray, new: np.ndarray, old: np.ndarray) -> np.ndarra
 
 
 def certify_many(
-    system: System, x: Float[np.ndarray, "points dof"], index: int, *, tol: float = 1e-8
+    system: System, x: Float[np.ndarray, "points dof"], index: int | None, *, tol: float = 1e-8
 ) -> list[Certified]:
     """Polish points by Newton's method and certify that each is a saddle of the given index.
 
@@ -173,7 +174,7 @@ def certify_many(
         system: What they are points of.
         x: Nearly stationary points, `(points, dof)`.
         index: Number of negative curvatures that each should have: 0 for minima, 1 for
-            transition states.
+            transition states; `None` accepts every number, for a search of points of all indices.
         tol: Root-mean-square gradient that the polished points must reach, relative to the
             largest curvature where that exceeds one.
 
@@ -183,7 +184,7 @@ def certify_many(
     require_x64()
     out: list[Certified] = []
     # Padding is free in compiled code, and dear where every evaluation is a call on the host.
-    size = _CHUNK if system.energy.exact_derivatives else 1
+    size = CHUNK if system.energy.exact_derivatives else 1
     for first in range(0, len(x), size):
         chunk = x[first : first + size]
         padded = np.concatenate([chunk, np.repeat(chunk[-1:], size - len(chunk), axis=0)])
@@ -193,12 +194,15 @@ def certify_many(
     return out
 
 
-def _verdict(system: System, index: int, tol: float, spectra: _Spectra, row: int) -> Certified:
+def _verdict(
+    system: System, index: int | None, tol: float, spectra: _Spectra, row: int
+) -> Certified:
     x, value, gradient = spectra.x[row], spectra.value[row], spectra.gradient[row]
     curvatures = spectra.curvatures[row]
     by_difference = not system.energy.exact_derivatives
     scale = float(np.max(np.abs(curvatures))) if np.all(np.isfinite(curvatures)) else np.nan
-    cut = _zero_cut(system) * scale
+    # Where every curvature vanishes, the largest is round-off itself: the energy sets the scale.
+    cut = max(_zero_cut(system) * scale, _ROUND_OFF * abs(value) / system.length**2)
     zero = np.abs(curvatures) < cut
     kept = curvatures[~zero]
     expected = system.symmetry.expected_zero_modes(x)
@@ -215,7 +219,7 @@ def _verdict(system: System, index: int, tol: float, spectra: _Spectra, row: int
         outcome = Outcome.unexplained_zero_modes
     elif left > _LEFT * system.length:
         outcome = Outcome.gradient_too_large
-    elif found != index or zero.sum() < expected:
+    elif (index is not None and found != index) or zero.sum() < expected:
         outcome = Outcome.wrong_index
     else:
         outcome = Outcome.success
