@@ -212,7 +212,7 @@ def _check_stable(curvatures: Float[np.ndarray, " dof"], learning_rate: float) -
         raise ArgumentError(f"learning_rate={learning_rate} must be positive")
     if curvatures.min() <= 1e-12 * curvatures.max():
         raise ArgumentError(
-            f"the lowest curvature is {curvatures.min():.3g}: along it nothing holds the parameters",
+            f"the lowest curvature is {curvatures.min():.3g}: nothing holds the parameters there",
             "use a certified minimum of a loss with an L2 penalty",
         )
     if learning_rate * curvatures.max() >= 2.0:
