@@ -8,7 +8,7 @@
 - `AbstractSpace`: what a flat point stands for (`FreeSpace`, `PeriodicSpace`, `SphereSpace`,
   `FlatSpace` for any pytree).
 - `AbstractSymmetry`: invariances (`NoSymmetry`, `ClusterSymmetry`, `PeriodicSymmetry`,
-  `SphereSymmetry`); `Operation`: one element of such a group.
+  `SphereSymmetry`, `NetworkSymmetry`); `Operation`: one element of such a group.
 - `AbstractStart`: where searches begin.
 - `System`: all of these together.
 - `AbstractSolver`: an iteration, run by `Lanes`, `solve_many` or `solve`.
@@ -67,6 +67,9 @@ from ._lanes import Lanes as Lanes
 from ._lanes import rms as rms
 from ._lanes import solve as solve
 from ._lanes import solve_many as solve_many
+from ._network_layers import HiddenLayer as HiddenLayer
+from ._network_layers import Monomial as Monomial
+from ._network_symmetry import NetworkSymmetry as NetworkSymmetry
 from ._noisy import AbstractNoisyEnergy as AbstractNoisyEnergy
 from ._noisy import AbstractNoisyWeight as AbstractNoisyWeight
 from ._noisy import AbstractOracle as AbstractOracle

@@ -1,6 +1,16 @@
 """Losses as energies: the landscape of a fit, its symmetry, and what its solutions predict.
 
-A tour of the readers:
+```python
+data = LearningData(inputs, labels)                        # checked: no NaN, two classes or more
+net = Mlp((3, 5, 4), activation="tanh")                    # 3 inputs, 5 hidden units, 4 classes
+system = network_system(net, data, l2=1e-3)                # loss, symmetry of hidden units, starts
+system = loss_system(predict, params, data, criterion="squared-error")   # any model
+```
+
+The energy is the mean loss of a row plus `l2 Σ p²` over all parameters; a point is the flat
+vector of parameters.
+
+What a mapped loss says:
 
 - `read_loss`: everything at once, as a `LossReading`; `thalweg predict` prints it.
 - `predictions_of`: what each minimum predicts (`Predictions`), and how well (`Scores`: loss,
@@ -16,10 +26,21 @@ A tour of the readers:
 from ._agreement import Agreement as Agreement
 from ._agreement import agreement_of as agreement_of
 from ._agreement import parameter_distances as parameter_distances
+from ._criteria import AbstractCriterion as AbstractCriterion
+from ._criteria import CRITERIA as CRITERIA
+from ._criteria import CrossEntropy as CrossEntropy
+from ._criteria import PairwiseAuc as PairwiseAuc
+from ._criteria import RowCriterion as RowCriterion
+from ._criteria import SquaredError as SquaredError
 from ._curvatures import Curvatures as Curvatures
 from ._curvatures import curvatures_of as curvatures_of
+from ._data import LearningData as LearningData
+from ._energy import LossEnergy as LossEnergy
 from ._ensembles import EnsembleScores as EnsembleScores
 from ._ensembles import ensemble_scores as ensemble_scores
+from ._mlp import ACTIVATIONS as ACTIVATIONS
+from ._mlp import Dense as Dense
+from ._mlp import Mlp as Mlp
 from ._predictions import Predictions as Predictions
 from ._predictions import Scores as Scores
 from ._predictions import predictions_of as predictions_of
@@ -36,3 +57,5 @@ from ._structure import PeakPredictions as PeakPredictions
 from ._structure import ThermalPredictions as ThermalPredictions
 from ._structure import error_correlation as error_correlation
 from ._structure import thermal_predictions as thermal_predictions
+from ._systems import loss_system as loss_system
+from ._systems import network_system as network_system

@@ -173,7 +173,7 @@ def _measures(
     """Measures of mean predictions; weights are how often a bootstrap sample holds each datum."""
     total = weights.sum(axis=1, keepdims=True)
     if not classes:
-        squares = np.mean((means - targets) ** 2, axis=-1)
+        squares = np.sum((means - targets) ** 2, axis=-1)
         return (weights @ squares.T / total)[..., None]
     loss = weights @ log_loss(means, targets).T / total
     right = weights @ (np.argmax(means, axis=-1) == targets).astype(float).T / total

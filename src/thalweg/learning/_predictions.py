@@ -13,6 +13,8 @@ from jaxtyping import Bool, Float, Int
 
 from thalweg.core import ArgumentError
 
+from ._data import LearningData
+from ._energy import LossEnergy
 from ._scores import auc_per_class, class_probabilities, log_loss, mean_known
 
 _NUMBERS = 4_000_000
@@ -87,9 +89,9 @@ class Predictions:
 
     @functools.cached_property
     def losses(self) -> Float[np.ndarray, "solutions data"]:
-        """Loss of each datum: -ln p of its class, or the squared error averaged over outputs."""
+        """Loss of each datum: -ln p of its class, or the squared error summed over outputs."""
         if self.classes is None:
-            return np.mean((self.outputs - self.targets) ** 2, axis=-1)
+            return np.sum((self.outputs - self.targets) ** 2, axis=-1)
         return log_loss(self.probabilities, self.targets)
 
     def scores(self) -> "Scores":
@@ -146,15 +148,15 @@ class Scores:
 
 
 def predictions_of(
-    energy: Any,
+    energy: LossEnergy,
     points: Float[np.ndarray, "solutions dof"],
-    data: Any,
+    data: LearningData,
     ids: Int[np.ndarray, " solutions"] | None = None,
 ) -> Predictions:
     """What each set of parameters predicts for each datum, in few compiled calls.
 
     Args:
-        energy: A `LossEnergy`, or anything with `outputs(x, inputs) -> (data, outputs)`.
+        energy: The loss; its own data do not matter.
         points: Flat parameters, `(solutions, dof)`: `Landscape.points("minimum")`, say.
         data: The data to predict, a `LearningData`; need not be those of the loss.
         ids: Ids of the solutions; by default they are counted.
@@ -184,6 +186,6 @@ def predictions_of(
 
 
 @eqx.filter_jit
-def _outputs(energy: Any, points: jax.Array, inputs: jax.Array) -> jax.Array:
+def _outputs(energy: LossEnergy, points: jax.Array, inputs: jax.Array) -> jax.Array:
     found = jax.vmap(lambda x: energy.outputs(x, inputs))(points)
     return found.reshape(*points.shape[:1], inputs.shape[0], -1)

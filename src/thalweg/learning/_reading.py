@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import jax
 import numpy as np
@@ -15,6 +15,8 @@ from thalweg.thermo import HarmonicEnsemble
 
 from ._agreement import Agreement, agreement_of
 from ._curvatures import Curvatures, curvatures_of
+from ._data import LearningData
+from ._energy import LossEnergy
 from ._ensembles import EnsembleScores, ensemble_scores
 from ._predictions import Predictions, Scores, predictions_of
 from ._structure import (
@@ -102,7 +104,7 @@ class LossReading:
 def read_loss(  # noqa: PLR0913 - all but two have defaults
     landscape: Landscape | TransitionNetwork,
     system: System,
-    test: Any = None,
+    test: LearningData | None = None,
     *,
     spectra: bool = True,
     volumes: Iterable[int] = (),
@@ -129,8 +131,8 @@ def read_loss(  # noqa: PLR0913 - all but two have defaults
         ArgumentError: if there are no minima, or the energy is no loss of data.
     """
     network = _with_points(landscape)
-    energy: Any = system.energy
-    if not (hasattr(energy, "outputs") and hasattr(energy, "data")):
+    energy = system.energy
+    if not isinstance(energy, LossEnergy):
         raise ArgumentError(
             f"{system.name} is no loss of data: its energy is a {type(energy).__name__}",
             "make the system with thalweg.learning.loss_system or network_system",
@@ -210,7 +212,7 @@ def _with_points(landscape: Landscape | TransitionNetwork) -> TransitionNetwork:
     return landscape
 
 
-def _fitting(energy: Any, test: Any) -> Any:
+def _fitting(energy: LossEnergy, test: LearningData) -> LearningData:
     """The test data, checked against those of the loss."""
     here, there = np.shape(energy.data.inputs), np.shape(test.inputs)
     if here[1:] != there[1:]:
@@ -225,7 +227,7 @@ def _fitting(energy: Any, test: Any) -> Any:
                 f"{energy.data.classes}"
             )
         # A class may be missing from the test data.
-        test = dataclasses.replace(test, classes=energy.data.classes)
+        test = LearningData(np.asarray(test.inputs), targets, classes=energy.data.classes)
     return test
 
 

@@ -35,6 +35,9 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from thalweg.core import ArgumentError, PRNGKey, as_key, require_x64, serial_blas
 
+from ._criteria import PairwiseAuc
+from ._energy import LossEnergy
+
 _BLOCK = 64
 """Steps between two records of the loss: replicas are compared at these times."""
 
@@ -64,18 +67,18 @@ class BatchLoss(eqx.Module):
             ArgumentError: if it is no loss of data, or its criterion compares data with each
                 other (the area under the ROC curve).
         """
-        if not hasattr(energy, "data") or not hasattr(energy, "loss"):
+        if not isinstance(energy, LossEnergy):
             raise ArgumentError(
                 f"{type(energy).__name__} is no loss of data, and has no minibatches",
                 "pass a LossEnergy, or BatchLoss(rows_loss, count)",
             )
-        if str(getattr(energy, "criterion", "")).lower() == "auc":
+        if isinstance(energy.criterion, PairwiseAuc):
             raise ArgumentError(
                 "the area under the ROC curve compares data with each other: it is no mean over "
                 "data, so batches have no unbiased gradient",
                 "use cross-entropy or squared-error",
             )
-        return cls(_EnergyRows(energy), len(energy.data.targets))
+        return cls(_EnergyRows(energy), len(energy.data))
 
     def __call__(self, x: Array) -> Array:
         """The loss of all data."""
@@ -83,7 +86,7 @@ class BatchLoss(eqx.Module):
 
 
 class _EnergyRows(eqx.Module):
-    energy: Any
+    energy: LossEnergy
 
     def __call__(self, x: Array, rows: Array) -> Array:
         data = self.energy.data

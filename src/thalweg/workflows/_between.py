@@ -391,9 +391,7 @@ class _Search:
     def _climb(
         self, starts: Any, items: Int[np.ndarray, " items"], sources: Int[np.ndarray, "items 2"]
     ) -> Int[np.ndarray, " items"]:
-        finished = solve_many(
-            self.system, EigenvectorFollowing(), starts, width=self.config.lanes
-        )
+        finished = solve_many(self.system, EigenvectorFollowing(), starts, width=self.config.lanes)
         return self.collector.saddles(finished, items, sources)
 
 
@@ -471,4 +469,3 @@ def _energies(system: System, x: Float[np.ndarray, "n dof"]) -> Float[np.ndarray
 @eqx.filter_jit
 def _values(system: System, x: Float[Array, "n dof"]) -> Float[Array, " n"]:
     return jax.lax.map(lambda row: system.energy(system.space.retract(row)), x)
-

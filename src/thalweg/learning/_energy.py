@@ -1,0 +1,166 @@
+"""The loss of a model on data, as an energy over its flat parameters."""
+
+import dataclasses
+import math
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PyTree
+
+from thalweg.core import AbstractEnergy, ArgumentError, Point, Scalar
+
+from ._criteria import AbstractCriterion, PairwiseAuc, log_odds
+from ._data import LearningData
+
+
+@dataclasses.dataclass(frozen=True)
+class Unravel:
+    """From a flat point to a pytree of parameters; equal for equal shapes, so programs are shared.
+
+    Attributes:
+        structure: The tree.
+        shapes: Shapes of its leaves.
+    """
+
+    structure: Any
+    shapes: tuple[tuple[int, ...], ...]
+
+    @classmethod
+    def of(cls, params: PyTree) -> "Unravel":
+        """The structure of some parameters.
+
+        Raises:
+            ArgumentError: if a leaf is not an array of floating-point numbers.
+        """
+        leaves, structure = jax.tree.flatten(params)
+        for leaf in leaves:
+            if not jnp.issubdtype(jnp.result_type(leaf), jnp.floating):
+                raise ArgumentError(
+                    f"a parameter is {jnp.result_type(leaf)}, and must be a floating-point array",
+                    "split the model: params, static = eqx.partition(model, eqx.is_inexact_array)",
+                )
+        if not leaves:
+            raise ArgumentError("there are no parameters: the tree has no arrays")
+        return cls(structure, tuple(np.shape(leaf) for leaf in leaves))
+
+    @property
+    def dof(self) -> int:
+        """Number of parameters."""
+        return sum(math.prod(shape) for shape in self.shapes)
+
+    def __call__(self, x: Point) -> PyTree:
+        """The parameters behind a flat point, in its precision."""
+        ends = np.cumsum([math.prod(shape) for shape in self.shapes])
+        parts = jnp.split(x, ends[:-1])
+        leaves = [part.reshape(s) for part, s in zip(parts, self.shapes, strict=True)]
+        return jax.tree.unflatten(self.structure, leaves)
+
+
+class FunctionModel(eqx.Module):
+    """A plain function `(params, inputs) -> outputs` as a model.
+
+    Attributes:
+        function: Takes the parameters and rows of inputs, returns rows of outputs.
+    """
+
+    function: Callable[..., Any] = eqx.field(static=True)
+
+    def __call__(self, params: PyTree, inputs: Array) -> Array:
+        """What the function says; one output may come without its axis."""
+        outputs = self.function(params, inputs)
+        return outputs[:, None] if outputs.ndim == 1 else outputs
+
+
+class LossEnergy(AbstractEnergy):
+    """`mean of the criterion + l2 · Σ p²`, over all data, as an energy of flat parameters.
+
+    The penalty has no factor of one half and counts every parameter, biases too. Derivatives are
+    exact; rows are evaluated in chunks, whose intermediate values are computed again for the
+    gradient instead of being kept, so that memory does not grow with the number of rows.
+
+    Attributes:
+        predict: `(parameters, inputs) -> outputs`.
+        criterion: Loss of a row.
+        data: The rows.
+        l2: Strength of the penalty.
+        unravel: From a flat point to the parameters.
+        chunk: Rows at a time; `None` for all at once.
+    """
+
+    predict: Callable[..., Any]
+    criterion: AbstractCriterion
+    data: LearningData
+    l2: Float[Array, ""]
+    unravel: Unravel = eqx.field(static=True)
+    chunk: int | None = eqx.field(static=True, default=None)
+
+    def __call__(self, x: Point) -> Scalar:
+        """Loss over all data and penalty."""
+        return self.loss(x, self.data) + self.l2.astype(x.dtype) * jnp.sum(x * x)
+
+    def outputs(self, x: Point, inputs: Float[Array, "n features"]) -> Float[Array, "n outputs"]:
+        """What the model with flat parameters `x` says: logits, or values."""
+        return self.predict(self.unravel(x), inputs.astype(x.dtype))
+
+    def loss(self, x: Point, data: LearningData) -> Scalar:
+        """The criterion on any data, without the penalty."""
+        if self.chunk is None or self.chunk >= len(data):
+            outputs = self.outputs(x, data.inputs)
+            return jnp.mean(self.criterion(outputs, _like(data.targets, x)))
+        if isinstance(self.criterion, PairwiseAuc):
+            return self._pairs(x, data)
+
+        def block(inputs: Array, targets: Array, valid: Array) -> Array:
+            losses = self.criterion(self.outputs(x, inputs), _like(targets, x))
+            return jnp.sum(jnp.where(valid, losses, 0.0))
+
+        return self._sum(block, data.inputs, data.targets, like=x) / len(data)
+
+    def _pairs(self, x: Point, data: LearningData) -> Scalar:
+        """Pairs of a chunk with all rows; the outputs of all rows are kept."""
+        assert isinstance(self.criterion, PairwiseAuc)
+        odds = log_odds(self.all_outputs(x, data.inputs))
+        shares = self.criterion.shares
+
+        def block(left: Array, mine: Array, valid: Array) -> Array:
+            return jnp.sum(jnp.where(valid, shares(left, mine, odds, data.targets), 0.0))
+
+        return self._sum(block, odds, data.targets, like=x) / len(data)
+
+    def all_outputs(
+        self, x: Point, inputs: Float[Array, "n features"]
+    ) -> Float[Array, "n outputs"]:
+        """`outputs`, chunk by chunk."""
+        if self.chunk is None or self.chunk >= inputs.shape[0]:
+            return self.outputs(x, inputs)
+        rows = _blocks(inputs, self.chunk)
+        body = jax.checkpoint(lambda block: self.outputs(x, block))
+        outputs = jax.lax.map(body, rows)
+        return outputs.reshape(-1, outputs.shape[-1])[: inputs.shape[0]]
+
+    def _sum(
+        self, block: Callable[..., Array], inputs: Array, targets: Array, *, like: Array
+    ) -> Scalar:
+        assert self.chunk is not None
+        count = inputs.shape[0]
+        places = np.arange(-(-count // self.chunk) * self.chunk).reshape(-1, self.chunk)
+        rows = (_blocks(inputs, self.chunk), _blocks(targets, self.chunk), places < count)
+        step = jax.checkpoint(lambda total, row: (total + block(*row), None))
+        return jax.lax.scan(step, jnp.zeros((), like.dtype), rows)[0]
+
+
+def _like(targets: Array, x: Point) -> Array:
+    """Classes as they are, numbers in the precision of the point."""
+    return targets.astype(x.dtype) if jnp.issubdtype(targets.dtype, jnp.floating) else targets
+
+
+def _blocks(rows: Array, chunk: int) -> Array:
+    """Rows in blocks of `chunk`, the last one filled up with the last row."""
+    count = -(-rows.shape[0] // chunk)
+    missing = count * chunk - rows.shape[0]
+    filled = jnp.pad(rows, [(0, missing), *((0, 0) for _ in rows.shape[1:])], mode="edge")
+    return filled.reshape(count, chunk, *rows.shape[1:])

@@ -1,0 +1,183 @@
+"""Multilayer perceptrons: what their parameters are, and what they compute."""
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from thalweg.core import ArgumentError, HiddenLayer, PRNGKey
+
+ACTIVATIONS: dict[str, tuple[Callable[[Array], Array], str]] = {
+    "tanh": (jnp.tanh, "odd"),
+    "identity": (lambda x: x, "odd"),
+    "sine": (jnp.sin, "odd"),
+    "arctan": (jnp.arctan, "odd"),
+    "erf": (jax.lax.erf, "odd"),
+    "softsign": (jax.nn.soft_sign, "odd"),
+    "sigmoid": (jax.nn.sigmoid, "plain"),
+    "softplus": (jax.nn.softplus, "plain"),
+    "gelu": (jax.nn.gelu, "plain"),
+    "silu": (jax.nn.silu, "plain"),
+    "elu": (jax.nn.elu, "plain"),
+    "relu": (jax.nn.relu, "homogeneous"),
+    "leaky_relu": (jax.nn.leaky_relu, "homogeneous"),
+}
+"""Activations by name, with what they do to a unit: `odd` ones let its sign flip, `homogeneous`
+ones its scale, `plain` ones neither."""
+
+KINKED = frozenset({"relu", "leaky_relu", "elu", "softsign"})
+"""Activations whose second derivative jumps, at 0."""
+
+
+class Dense(NamedTuple):
+    """Parameters of one layer: `weight @ x + bias`.
+
+    Attributes:
+        weight: `(units, inputs)`.
+        bias: `(units,)`, `()` where all units share one, or `None`.
+    """
+
+    weight: Array
+    bias: Array | None
+
+
+class Mlp(eqx.Module):
+    """A multilayer perceptron as a function of its parameters.
+
+    Its parameters are a tuple of `Dense`, or flat: layer by layer, the weights row by row, then
+    the biases. The last layer is linear.
+
+    Attributes:
+        sizes: Inputs, units of every hidden layer, outputs.
+        activation: Name of the activation of all hidden layers, one of `ACTIVATIONS`.
+        biases: One for each unit, one shared by the units of a layer, or none.
+    """
+
+    sizes: tuple[int, ...] = eqx.field(static=True)
+    activation: str = eqx.field(static=True, default="tanh")
+    biases: Literal["each", "shared", "none"] = eqx.field(static=True, default="each")
+
+    def __check_init__(self):
+        if len(self.sizes) < 2 or any(size < 1 for size in self.sizes):
+            raise ArgumentError(
+                f"sizes={self.sizes} must hold inputs, hidden layers (or none) and outputs",
+                "Mlp((3, 3, 4)): 3 inputs, 3 hidden units, 4 classes",
+            )
+        if self.activation not in ACTIVATIONS:
+            known = ", ".join(ACTIVATIONS)
+            raise ArgumentError(f"activation={self.activation!r} is none of {known}")
+        if self.biases not in {"each", "shared", "none"}:
+            raise ArgumentError(f"biases={self.biases!r} is none of 'each', 'shared', 'none'")
+
+    @property
+    def dof(self) -> int:
+        """Number of parameters."""
+        return sum(
+            out * (inputs + (self.biases == "each")) + (self.biases == "shared")
+            for inputs, out in zip(self.sizes[:-1], self.sizes[1:], strict=True)
+        )
+
+    @property
+    def template(self) -> tuple[Dense, ...]:
+        """Parameters of the right shapes, all zero."""
+        shape = {"each": lambda out: jnp.zeros(out), "shared": lambda _: jnp.zeros(())}
+        bias = shape.get(self.biases, lambda _: None)
+        return tuple(
+            Dense(jnp.zeros((out, inputs)), bias(out))
+            for inputs, out in zip(self.sizes[:-1], self.sizes[1:], strict=True)
+        )
+
+    def unravel(self, x: Float[Array, " dof"]) -> tuple[Dense, ...]:
+        """The layers behind a flat point."""
+        layers, begin = [], 0
+        for empty in self.template:
+            end = begin + empty.weight.size
+            weight, begin = x[begin:end].reshape(empty.weight.shape), end
+            bias = empty.bias
+            if bias is not None:
+                end = begin + bias.size
+                bias, begin = x[begin:end].reshape(bias.shape), end
+            layers.append(Dense(weight, bias))
+        return tuple(layers)
+
+    def ravel(self, params: tuple[Dense, ...]) -> Float[Array, " dof"]:
+        """The flat point of some layers."""
+        return jnp.concatenate([jnp.ravel(jnp.asarray(part)) for part in jax.tree.leaves(params)])
+
+    def __call__(
+        self, params: tuple[Dense, ...] | Float[Array, " dof"], inputs: Float[Array, "n features"]
+    ) -> Float[Array, "n outputs"]:
+        """Outputs (logits) for rows of inputs."""
+        if isinstance(params, jax.Array | np.ndarray):
+            params = self.unravel(jnp.asarray(params))
+        act = ACTIVATIONS[self.activation][0]
+        values = inputs
+        for number, (weight, bias) in enumerate(params):
+            values = act(values) if number else values
+            values = values @ weight.T
+            values = values if bias is None else values + bias
+        return values
+
+    def init(self, key: PRNGKey, scale: float = 1.0) -> Float[Array, " dof"]:
+        """A flat random point: weights `N(0, scale² / inputs)`, biases `N(0, scale²)`."""
+        layers = []
+        for number, empty in enumerate(self.template):
+            first, second = jax.random.split(jax.random.fold_in(key, number))
+            size = empty.weight.shape[1] ** -0.5
+            weight = scale * size * jax.random.normal(first, empty.weight.shape)
+            bias = empty.bias
+            bias = None if bias is None else scale * jax.random.normal(second, bias.shape)
+            layers.append(Dense(weight, bias))
+        return self.ravel(tuple(layers))
+
+    def hidden_layers(self, *, rescaling: bool) -> tuple[HiddenLayer, ...]:
+        """Where the units of the hidden layers are in the flat vector, and what they may do.
+
+        Args:
+            rescaling: Whether the loss is the same however homogeneous units are scaled, as it is
+                without a penalty on their weights.
+        """
+        kind = ACTIVATIONS[self.activation][1]
+        if kind == "homogeneous":
+            kind = "homogeneous" if rescaling and self.biases != "shared" else "plain"
+        if kind == "odd" and self.biases == "shared":
+            kind = "plain"  # a bias that others share cannot change its sign
+        index = [
+            Dense(*(None if part is None else np.asarray(part) for part in layer))
+            for layer in places_of(self)
+        ]
+        return layers_of(index, (kind,) * (len(index) - 1))
+
+
+def layers_of(index: list[Dense], kinds: tuple[str, ...]) -> tuple[HiddenLayer, ...]:
+    """Hidden layers of a chain of dense ones, given the place of each parameter.
+
+    Args:
+        index: Places in the flat vector, in the shapes of weights and biases.
+        kinds: What the activation of each hidden layer allows.
+    """
+    layers = []
+    for kind, here, after in zip(kinds, index[:-1], index[1:], strict=True):
+        own = here.bias if here.bias is not None and np.ndim(here.bias) else None
+        columns = [here.weight] if own is None else [here.weight, np.asarray(own)[:, None]]
+        layers.append(HiddenLayer(np.concatenate(columns, axis=1), after.weight.T, kind))
+    return tuple(layers)
+
+
+def places_of(mlp: Mlp) -> tuple[Dense, ...]:
+    """The place of each parameter in the flat vector, in the shape of the parameters."""
+    places, begin = [], 0
+    for empty in mlp.template:
+        parts = []
+        for part in empty:
+            if part is None:
+                parts.append(None)
+                continue
+            parts.append(np.arange(begin, begin + part.size).reshape(part.shape))
+            begin += part.size
+        places.append(Dense(*parts))
+    return tuple(places)
