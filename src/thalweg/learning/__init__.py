@@ -26,8 +26,8 @@ What a mapped loss says:
 from ._agreement import Agreement as Agreement
 from ._agreement import agreement_of as agreement_of
 from ._agreement import parameter_distances as parameter_distances
-from ._criteria import AbstractCriterion as AbstractCriterion
 from ._criteria import CRITERIA as CRITERIA
+from ._criteria import AbstractCriterion as AbstractCriterion
 from ._criteria import CrossEntropy as CrossEntropy
 from ._criteria import PairwiseAuc as PairwiseAuc
 from ._criteria import RowCriterion as RowCriterion

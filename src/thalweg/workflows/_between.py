@@ -198,7 +198,7 @@ class Between:
         return pd.DataFrame(rows, columns=["way", "highest", "barrier", "bulge", "length"])
 
 
-def path_between(  # noqa: PLR0913 - all but three have defaults
+def path_between(
     system: System,
     a: ArrayLike,
     b: ArrayLike,
