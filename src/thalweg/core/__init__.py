@@ -44,6 +44,7 @@ from ._errors import StoreVersionError as StoreVersionError
 from ._errors import ThalwegError as ThalwegError
 from ._errors import UnknownSystemError as UnknownSystemError
 from ._errors import require_x64 as require_x64
+from ._folders import data_folder as data_folder
 from ._host_energy import HostEnergy as HostEnergy
 from ._lane_kernel import LaneKernel as LaneKernel
 from ._lane_words import LANE_WIDTH as LANE_WIDTH

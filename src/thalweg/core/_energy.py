@@ -26,9 +26,18 @@ class AbstractEnergy(eqx.Module):
     Attributes:
         exact_derivatives: Whether gradients and Hessian-vector products are exact to rounding;
             where they are differences, certificates say so and use wider tolerances.
+        zero_cut: Curvatures below this fraction of the largest one count as zero modes in
+            certificates; `None` leaves it to them. Energies that are ill-conditioned by design
+            have real curvatures down there and lower it.
     """
 
     exact_derivatives: ClassVar[bool] = True
+    zero_cut: ClassVar[float | None] = None
+
+    @property
+    def smooth(self) -> bool:
+        """Whether second derivatives exist everywhere; certificates say where they may not."""
+        return True
 
     @abc.abstractmethod
     def __call__(self, x: Point) -> Scalar:
@@ -106,13 +115,17 @@ def hvp(energy: AbstractEnergy, x: Block, v: Block) -> Block:
 def hessian(energy: AbstractEnergy, x: Block) -> Float[jax.Array, "*lanes dof dof"]:
     """Dense symmetrised Hessians at one point or a block, lanes first.
 
-    `dof` Hessian-vector products a point, all in one block.
+    `dof` Hessian-vector products a point; those of a plain energy share what depends on the point
+    alone, those of a lane energy are all in one block.
     """
     if x.ndim == 1:
         return hessian(energy, x[:, None])[0]
-    dof, lanes = x.shape
-    points = jnp.repeat(x, dof, axis=1)
-    vectors = jnp.tile(jnp.eye(dof, dtype=x.dtype), (1, lanes))
-    columns = hvp(energy, points, vectors).reshape(dof, lanes, dof)
-    matrices = jnp.moveaxis(columns, 1, 0)
+    if isinstance(energy, AbstractLaneEnergy):
+        dof, lanes = x.shape
+        points = jnp.repeat(x, dof, axis=1)
+        vectors = jnp.tile(jnp.eye(dof, dtype=x.dtype), (1, lanes))
+        columns = hvp(energy, points, vectors).reshape(dof, lanes, dof)
+        matrices = jnp.moveaxis(columns, 1, 0)
+    else:
+        matrices = jax.vmap(jax.jacfwd(jax.grad(energy)), in_axes=-1)(x)
     return 0.5 * (matrices + jnp.swapaxes(matrices, 1, 2))

@@ -27,6 +27,7 @@ class Outcome(enum.IntEnum):
     unexplained_zero_modes = 8
     no_downhill_path = 9
     fell_back = 10
+    no_minimum = 11
 
     @property
     def message(self) -> str:
@@ -50,7 +51,8 @@ _MESSAGES = {
     Outcome.collapsed: "the energy fell below the system's floor: it is unbounded below here",
     Outcome.stalled: (
         "no downhill step could be found although the gradient is not small; "
-        "check that the gradient belongs to the energy"
+        "check that the gradient belongs to the energy, and whether the energy has a kink there "
+        "(a ReLU unit at its threshold): a smooth activation, such as softplus, has none"
     ),
     Outcome.gradient_too_large: (
         "Newton's method did not bring the gradient to the certificate's tolerance"
@@ -64,6 +66,11 @@ _MESSAGES = {
     ),
     Outcome.no_downhill_path: "a quench from one side of the transition state failed",
     Outcome.fell_back: "the climb slid back to an extremum of another index",
+    Outcome.no_minimum: (
+        "the gradient vanishes only because the valley leads to infinity, where the energy goes on "
+        "falling: there is no stationary point (a fit of separable data without a penalty, atoms "
+        "that part); add an L2 penalty or a container"
+    ),
 }
 
 

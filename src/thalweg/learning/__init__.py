@@ -59,3 +59,8 @@ from ._structure import error_correlation as error_correlation
 from ._structure import thermal_predictions as thermal_predictions
 from ._systems import loss_system as loss_system
 from ._systems import network_system as network_system
+from ._triatomic import TRIATOMIC_CLASSES as TRIATOMIC_CLASSES
+from ._triatomic import TriatomicOutcomes as TriatomicOutcomes
+from ._triatomic import read_ljat3 as read_ljat3
+from ._triatomic import triatomic_outcomes as triatomic_outcomes
+from ._triatomic import triatomic_system as triatomic_system

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -89,7 +89,10 @@ class LossEnergy(AbstractEnergy):
         l2: Strength of the penalty.
         unravel: From a flat point to the parameters.
         chunk: Rows at a time; `None` for all at once.
+        kinks: Whether the model has kinks (ReLU), which second derivatives do not see.
     """
+
+    zero_cut: ClassVar[float | None] = 1e-11
 
     predict: Callable[..., Any]
     criterion: AbstractCriterion
@@ -97,6 +100,12 @@ class LossEnergy(AbstractEnergy):
     l2: Float[Array, ""]
     unravel: Unravel = eqx.field(static=True)
     chunk: int | None = eqx.field(static=True, default=None)
+    kinks: bool = eqx.field(static=True, default=False)
+
+    @property
+    def smooth(self) -> bool:
+        """Whether the model is smooth, as far as is known."""
+        return not self.kinks
 
     def __call__(self, x: Point) -> Scalar:
         """Loss over all data and penalty."""

@@ -74,6 +74,11 @@ class Mlp(eqx.Module):
             raise ArgumentError(f"biases={self.biases!r} is none of 'each', 'shared', 'none'")
 
     @property
+    def kinks(self) -> bool:
+        """Whether second derivatives of the activation jump."""
+        return len(self.sizes) > 2 and self.activation in KINKED
+
+    @property
     def dof(self) -> int:
         """Number of parameters."""
         return sum(

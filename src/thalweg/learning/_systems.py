@@ -73,7 +73,9 @@ def loss_system(
     model = predict if isinstance(predict, eqx.Module) else FunctionModel(predict)
     chosen = criterion_of(criterion)
     blocks = _CHUNK if chunk is None and len(data) > _CHUNK else chunk
-    energy = LossEnergy(model, chosen, data, jnp.asarray(float(l2)), unravel, blocks)
+    kinks = bool(getattr(model, "kinks", False))
+    penalty = jnp.asarray(float(l2))
+    energy = LossEnergy(model, chosen, data, penalty, unravel, blocks, kinks)
     _check(energy)
     if isinstance(symmetry, str):
         symmetry = _automatic(model, energy, float(l2))

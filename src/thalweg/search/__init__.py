@@ -2,9 +2,9 @@
 
 | from | to | with |
 |---|---|---|
-| any point | the minimum of its basin | `quench`, `quench_many`: `LBFGS`, `FIRE` |
+| any point | the minimum of its basin | `quench`, `quench_many`: `LBFGS`, `FIRE`, `Newton` |
 | anywhere | the lowest minimum | `BasinHopping` |
-| any point | a transition state | `climb`: `EigenvectorFollowing`, `Dimer` |
+| any point | a transition state | `climb`: `EigenvectorFollowing`, `Dimer`, `Newton(index=1)` |
 | two minima | candidates for transition states between them | `Band` |
 | a transition state | the two minima below it | `push_off`; along steepest descent: `descend` |
 | a nearly stationary point | a certified one | `certify_many` |
@@ -34,6 +34,7 @@ from ._minimise import quench as quench
 from ._minimise import quench_many as quench_many
 from ._minimiser import AbstractMinimiser as AbstractMinimiser
 from ._minimiser import MinimiserState as MinimiserState
+from ._newton import Newton as Newton
 from ._quench_track import quench_track as quench_track
 from ._saddle import climb as climb
 from ._saddle import push_off as push_off

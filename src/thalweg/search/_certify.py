@@ -38,6 +38,14 @@ _DIFFERENCE_ZERO = 1e-4
 _SAME = 1e-3
 """Distance, in units of the system's `length`, within which a symmetry operation must hold."""
 
+_LEFT = 1e-4
+"""Distance, in the same units, that Newton's method may still want to go from a certified point.
+
+A small gradient alone is no proof where curvatures are small too."""
+
+_FOR_EVER = 0.1
+"""Such a distance where the gradient is small already: the valley leads to infinity."""
+
 _LISTED_CURVATURES = 4
 
 
@@ -77,6 +85,7 @@ class _Spectra:
     gradient: np.ndarray
     curvatures: np.ndarray
     mode: np.ndarray
+    left: np.ndarray
 
 
 def _polish(system: System, x: Float[np.ndarray, "points dof"]) -> _Spectra:
@@ -104,7 +113,19 @@ def _polish(system: System, x: Float[np.ndarray, "points dof"]) -> _Spectra:
     sound = np.all(np.isfinite(matrix), axis=(1, 2))
     curvatures, modes = np.linalg.eigh(np.where(sound[:, None, None], matrix, 0.0))
     curvatures = np.where(sound[:, None], curvatures, np.nan)
-    return _Spectra(x, value, _rms_rows(grad), curvatures, modes[:, :, 0])
+    left = _left(grad, curvatures, modes, _zero_cut(system))
+    return _Spectra(x, value, _rms_rows(grad), curvatures, modes[:, :, 0], left)
+
+
+def _left(
+    grad: np.ndarray, curvatures: np.ndarray, modes: np.ndarray, cut: float
+) -> Float[np.ndarray, " points"]:
+    """Length of the Newton step that is left, off the modes that count as zero."""
+    along = np.einsum("ldk,ld->lk", modes, grad)
+    curved = np.abs(curvatures) >= cut * np.max(np.abs(curvatures), axis=1, keepdims=True)
+    curved = curved & (curvatures != 0)
+    steps = np.where(curved, along / np.where(curved, curvatures, 1.0), 0.0)
+    return np.linalg.norm(steps, axis=1)
 
 
 def _newton_step(
@@ -166,17 +187,22 @@ def _verdict(system: System, index: int, tol: float, spectra: _Spectra, row: int
     curvatures = spectra.curvatures[row]
     by_difference = not system.energy.exact_derivatives
     scale = float(np.max(np.abs(curvatures))) if np.all(np.isfinite(curvatures)) else np.nan
-    cut = (_DIFFERENCE_ZERO if by_difference else _EXACT_ZERO) * scale
+    cut = _zero_cut(system) * scale
     zero = np.abs(curvatures) < cut
     kept = curvatures[~zero]
     expected = system.symmetry.expected_zero_modes(x)
     found = int(np.sum(kept < 0))
+    left = 0.0 if by_difference else float(spectra.left[row])
     if not (np.isfinite(value) and np.isfinite(gradient) and np.isfinite(scale)):
         outcome = Outcome.nonfinite
     elif gradient > tol * max(1.0, scale):
         outcome = Outcome.gradient_too_large
+    elif left > _FOR_EVER * system.length:
+        outcome = Outcome.no_minimum
     elif zero.sum() > expected:
         outcome = Outcome.unexplained_zero_modes
+    elif left > _LEFT * system.length:
+        outcome = Outcome.gradient_too_large
     elif found != index or zero.sum() < expected:
         outcome = Outcome.wrong_index
     else:
@@ -196,10 +222,22 @@ def _verdict(system: System, index: int, tol: float, spectra: _Spectra, row: int
             curvatures=_lowest(kept),
             log_product=float(np.sum(np.log(positive))),
             order=system.symmetry.order(x, _SAME * system.length) if passed else 0,
-            method="dense Hessian, " + ("gradient differences" if by_difference else "autodiff"),
+            method=_method(system),
             outcome=outcome,
         ),
     )
+
+
+def _method(system: System) -> str:
+    how = "autodiff" if system.energy.exact_derivatives else "gradient differences"
+    return f"dense Hessian, {how}" + ("" if system.energy.smooth else ", kinks ignored")
+
+
+def _zero_cut(system: System) -> float:
+    """Curvatures below this fraction of the largest count as zero."""
+    if system.energy.zero_cut is not None:
+        return system.energy.zero_cut
+    return _EXACT_ZERO if system.energy.exact_derivatives else _DIFFERENCE_ZERO
 
 
 def _lowest(curvatures: Sequence[float] | np.ndarray) -> tuple[float, ...]:

