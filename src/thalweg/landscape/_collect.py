@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int
 
-from thalweg.core import Finished, Outcome, System
+from thalweg.core import AbstractSolver, Finished, Outcome, System
 from thalweg.search import Certified, certify_many, push_off
 
 from ._identity import PointIndex, Tolerance, fingerprints
@@ -52,6 +52,7 @@ class Collector:
         *,
         tolerance: Tolerance | None = None,
         width: int | None = None,
+        minimiser: AbstractSolver | None = None,
         spread: Callable[[Callable[[Any], Any], Any], Any] | None = None,
     ):
         """Read the known points of `store` into indices.
@@ -61,11 +62,13 @@ class Collector:
             store: Where they are kept, and where `commit` writes.
             tolerance: When two points count as one.
             width: Lanes of the quenches on both sides of saddles.
+            minimiser: Of these quenches; that of `push_off` unless given.
             spread: `spread(function, rows)` computes `function(rows)`, perhaps in several parts
                 at once.
         """
         self.system = system
         self._width = width
+        self._minimiser = minimiser
         self._spread = spread or (lambda function, rows: function(rows))
         self.store = store
         self._findings = _Findings()
@@ -133,7 +136,8 @@ class Collector:
         x = np.stack([point.x for point in points] * len(sides))
         modes = np.stack([side * point.mode for side in sides for point in points])
         return self._spread(
-            lambda rows: push_off(self.system, *rows, width=self._width), (x, modes)
+            lambda rows: push_off(self.system, *rows, width=self._width, minimiser=self._minimiser),
+            (x, modes),
         )
 
     def _known(

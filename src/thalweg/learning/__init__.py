@@ -38,6 +38,8 @@ from ._data import LearningData as LearningData
 from ._energy import LossEnergy as LossEnergy
 from ._ensembles import EnsembleScores as EnsembleScores
 from ._ensembles import ensemble_scores as ensemble_scores
+from ._files import held_out_data as held_out_data
+from ._files import read_data as read_data
 from ._mlp import ACTIVATIONS as ACTIVATIONS
 from ._mlp import Dense as Dense
 from ._mlp import Mlp as Mlp

@@ -89,10 +89,17 @@ def error_correlation(
             )
         stream = jax.random.fold_in(as_key(key), number)
         found.append((*_spearman(values[known], error[known], draws, stream), int(known.sum())))
-    columns = [np.array(column) for column in zip(*found, strict=True)]
-    if not columns:
+    if not found:
         raise ArgumentError("there are no properties to correlate")
-    return ErrorCorrelation(tuple(properties), *columns)
+    correlation, low, high, chance, counts = map(np.array, zip(*found, strict=True))
+    return ErrorCorrelation(
+        properties=tuple(properties),
+        correlation=correlation,
+        low=low,
+        high=high,
+        chance=chance,
+        counts=counts,
+    )
 
 
 def _spearman(

@@ -32,3 +32,7 @@ from ._sets import SamplingConfig as SamplingConfig
 from ._sets import Sets as Sets
 from ._sets import landscape_points as landscape_points
 from ._sets import make_sets as make_sets
+from ._sweep import Sweep as Sweep
+from ._sweep import SweepEntry as SweepEntry
+from ._sweep import sweep as sweep
+from ._sweep import sweep_trees as sweep_trees

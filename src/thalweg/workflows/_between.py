@@ -40,7 +40,7 @@ from thalweg.landscape import (
     pathway,
     single_ended,
 )
-from thalweg.search import EigenvectorFollowing, quench_many
+from thalweg.search import EigenvectorFollowing, Newton, quench_many
 
 from ._config import versions
 from ._map import store_header
@@ -48,6 +48,15 @@ from ._searches import Links, band_climbs, displaced_starts
 
 _POINTS = 201
 """Points on a straight line: a barrier between two of them is missed only if it is narrow."""
+
+_HESSIAN = 300
+"""Coordinates up to which exact Hessians and their spectra are cheap."""
+
+_NEWTON_LANES = 16
+"""Lanes that follow exact Hessians: the fewer, the less does any wait for the slowest."""
+
+_VALLEY = 0.03
+"""Longest step of a descent that is to stay in its valley."""
 
 _BESIDE = (0.05, 0.3)
 """Displacements of climbs where bands are at a loss, in units of `length`."""
@@ -64,6 +73,8 @@ class BetweenConfig:
         patience: Rounds without a lower barrier after which a connected pair counts as done.
         pairs: Bands in a round.
         climbs: Climbs beside minima in a round in which no band is left to try.
+        hessian: Whether searches follow exact Hessians (`Newton`); `None` does so for up to 300
+            coordinates of an energy that is ill-conditioned by design, as a loss is.
         lanes: Width of the engine; `None` suits the device.
     """
 
@@ -73,6 +84,7 @@ class BetweenConfig:
     patience: int = 3
     pairs: int = 8
     climbs: int = 64
+    hessian: bool | None = None
     lanes: int | None = None
 
     def __post_init__(self):
@@ -266,7 +278,16 @@ class _Search:
 
     def __init__(self, system: System, store: Store, config: BetweenConfig):
         self.system, self.store, self.config = system, store, config
-        self.collector = Collector(system, store, width=config.lanes)
+        energy, few = system.energy, system.space.dof <= _HESSIAN
+        stiff = energy.zero_cut is not None and energy.smooth and few
+        self.hessian = stiff if config.hessian is None else config.hessian
+        self.lanes = _NEWTON_LANES if self.hessian and config.lanes is None else config.lanes
+        self.collector = Collector(
+            system,
+            store,
+            width=self.lanes,
+            minimiser=Newton(max_step=_VALLEY) if self.hessian else None,
+        )
         self.links = Links(system)
         self.item = int(store.state.get("item", 0))
 
@@ -283,7 +304,8 @@ class _Search:
     ) -> tuple[tuple[int, int], Float[np.ndarray, "2 dof"]]:
         """The minima that the two points lead to: their ids, and the images that were reached."""
         began = time.perf_counter()
-        finished = quench_many(self.system, ends, width=self.config.lanes)
+        minimiser = Newton(max_step=_VALLEY) if self.hessian else None
+        finished = quench_many(self.system, ends, minimiser, width=self.lanes)
         found = self.collector.minima(finished, self._take(2))
         self._commit("minimise", 2, time.perf_counter() - began)
         for place, name in ((0, "a"), (1, "b")):
