@@ -61,7 +61,7 @@ def predict(
             show_default=False,
             help="Weigh ensembles by the occupations at this temperature. Default: equally.",
         ),
-    ] = None,  # fmt: skip
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -71,7 +71,7 @@ def predict(
             show_default=False,
             help="Figure (.png, .pdf, .svg), or table of all minima (.csv).",
         ),
-    ] = None,  # fmt: skip
+    ] = None,
     key: options.Key = 0,
     system: options.System = None,
     as_json: options.AsJson = False,

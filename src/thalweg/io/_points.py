@@ -22,9 +22,8 @@ def read_point(path: str | Path, system: System) -> Float[np.ndarray, " dof"]:
     | ending | holds |
     |---|---|
     | `.npy` | one array of `dof` numbers, of any shape |
-    | `.npz` | the same as `x`, `params`, `parameters` or `point`; or one array for each leaf of the \
-parameters, under the leaf's name (`layers.0.weight`), or in the order of the leaves with the same \
-shapes |
+    | `.npz` | the same as `x`, `params`, `parameters` or `point`; or one array for each leaf \
+of the parameters, under its name (`layers.0.weight`), or in their order with the same shapes |
     | `.eqx` | the leaves of the parameters, as `equinox.tree_serialise_leaves` writes them |
 
     Nothing is unpickled.
@@ -96,10 +95,8 @@ def _npz(path: Path, system: System) -> Float[np.ndarray, " n"]:
     found, _ = jax.tree_util.tree_flatten_with_path(_template(system))
     names = [jax.tree_util.keystr(where, simple=True, separator=".") for where, _ in found]
     shapes = [np.shape(leaf) for _, leaf in found]
-    if set(names) == set(arrays):
-        parts = [arrays[name] for name in names]
-    else:
-        parts = list(arrays.values())
+    order = names if set(names) == set(arrays) else list(arrays)
+    parts = [arrays[name] for name in order]
     if [part.shape for part in parts] != shapes:
         wanted = ", ".join(f"{n} {s}" for n, s in zip(names, shapes, strict=True))
         held = ", ".join(f"{name} {part.shape}" for name, part in arrays.items())

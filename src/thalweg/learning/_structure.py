@@ -127,7 +127,9 @@ def _ranked(
     """Spearman's correlation of each row; NaN where one side is constant."""
     from scipy.stats import rankdata
 
-    a, b = (rankdata(v, axis=1) for v in (x, y))
+    # Numbers that differ by rounding are equal: minima related by a symmetry of the data, say.
+    size = [np.max(np.abs(v), initial=1e-300) for v in (x, y)]
+    a, b = (rankdata(np.round(v / s, 9), axis=1) for v, s in zip((x, y), size, strict=True))
     a, b = a - a.mean(axis=1, keepdims=True), b - b.mean(axis=1, keepdims=True)
     size = np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))
     return np.where(size > 0, (a * b).sum(axis=1) / np.where(size > 0, size, 1.0), np.nan)
