@@ -83,13 +83,16 @@ def _against_flatness(ax: "matplotlib.axes.Axes", reading: LossReading) -> None:
 
 
 def _disagreement(ax: "matplotlib.axes.Axes", reading: LossReading) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     agreement = reading.agreement
     assert agreement is not None
     classes = reading.predictions.classes is not None
     values = 1.0 - agreement.agree if classes else agreement.rms
     shown = ax.imshow(values[:_PAIRS, :_PAIRS], cmap=SEQUENTIAL, interpolation="nearest")
-    ax.set_xlabel("Minimum, by energy")
-    ax.set_ylabel("Minimum, by energy")
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_locator(MaxNLocator(integer=True))
+        axis.set_label_text("Minimum, by energy")
     bar = ax.figure.colorbar(shown, ax=ax, shrink=0.9)
     bar.outline.set_visible(False)
     bar.set_label("Share of data that differ" if classes else "RMS difference")
@@ -111,6 +114,8 @@ def _ensembles(ax: "matplotlib.axes.Axes", reading: LossReading) -> None:
     ax.plot([], [], color=MUTED, linewidth=0.7, linestyle=(0, (4, 3)), label="best single")
     ax.set_xscale("log")
     ax.set_yscale("log")
+    ax.set_xticks(found.sizes[-8:], [str(size) for size in found.sizes[-8:]])
+    ax.minorticks_off()
     ax.set_xlabel("Lowest minima in the ensemble")
     ax.set_ylabel(f"{'Training' if reading.test is None else 'Test'} measure")
     ax.legend(loc="best", fontsize=7)

@@ -39,7 +39,6 @@ def plot_profiles(
     ax: "matplotlib.axes.Axes | None" = None,
     *,
     energy_label: str = "Energy",
-    log: bool | None = None,
 ) -> "matplotlib.axes.Axes":
     """Draw a certified path and other ways between the same two minima, each from 0 to 1.
 
@@ -49,8 +48,6 @@ def plot_profiles(
         profiles: The other ways.
         ax: Axes to draw into; by default a new figure.
         energy_label: Name of the axis.
-        log: Whether heights above the lowest point are drawn on a logarithmic scale. By default
-            they are if the highest way is more than twenty times as high as the lowest.
 
     Returns:
         The axes; `save_figure(ax.figure, "between.pdf")` writes them.
@@ -63,29 +60,16 @@ def plot_profiles(
 
     if pathway is None and not profiles:
         raise ArgumentError("there is no way to draw")
-    curves = [(p.fractions, p.energies) for p in profiles]
-    fine = None
-    if pathway is not None:
-        fine = pathway.resample(max(1000, len(pathway.rows)))
-        curves.append((fine.lengths / fine.length, fine.energies))
-    base = min(float(np.nanmin(e)) for _, e in curves)
-    rises = [float(np.nanmax(e)) - max(float(e[0]), float(e[-1])) for _, e in curves]
-    if log is None:
-        log = min(rises) > 0 and max(rises) > 20.0 * min(rises)
     with mpl.rc_context(STYLE):
         if ax is None:
             _, ax = plt.subplots(figsize=(4.6, 3.0), layout="constrained")
         for profile, (colour, dashes) in zip(profiles, _cycle(len(profiles)), strict=True):
             ax.plot(
-                profile.fractions, profile.energies - (base if log else 0.0), color=colour,
-                linestyle=dashes, linewidth=1.2, label=profile.name, zorder=2,
+                profile.fractions, profile.energies, color=colour, linestyle=dashes,
+                linewidth=1.2, label=profile.name, zorder=2,
             )  # fmt: skip
-        if pathway is not None and fine is not None:
-            _draw_path(ax, pathway, fine, base if log else 0.0)
-        if log:
-            # Linear up to a tenth of the lowest rise, so that the minima can be shown at 0.
-            ax.set_yscale("symlog", linthresh=0.1 * min(rises))
-            energy_label += " above the lowest minimum"
+        if pathway is not None:
+            _draw_path(ax, pathway)
         ax.set_xlim(-0.02, 1.02)
         ax.set_xlabel("Fraction of the way")
         ax.set_ylabel(energy_label)
@@ -97,14 +81,15 @@ def _cycle(count: int) -> list:
     return [_LINES[i % len(_LINES)] for i in range(count)]
 
 
-def _draw_path(ax: "matplotlib.axes.Axes", pathway: Pathway, fine: Pathway, base: float) -> None:
+def _draw_path(ax: "matplotlib.axes.Axes", pathway: Pathway) -> None:
     """The path, its minima filled, its transition states open, the highest of them in red."""
+    fine = pathway.resample(max(1000, len(pathway.rows)))
     ax.plot(
-        fine.lengths / fine.length, fine.energies - base, color=INK, linewidth=1.3,
+        fine.lengths / fine.length, fine.energies, color=INK, linewidth=1.3,
         label="certified path", zorder=3,
     )  # fmt: skip
     s = pathway.lengths[pathway.rows] / pathway.length
-    levels = pathway.energies[pathway.rows] - base
+    levels = pathway.energies[pathway.rows]
     top = 1 + 2 * int(np.argmax(levels[1::2]))
     ax.plot(s[::2], levels[::2], "o", color=INK, markersize=4.0, zorder=4)
     ax.plot(s[1::2], levels[1::2], "o", mfc="white", mec=INK, markersize=4.0, zorder=4)
