@@ -98,9 +98,11 @@ def mean_known(values: Float[np.ndarray, "*rows classes"]) -> Float[np.ndarray, 
 
 
 def jensen_shannon(
-    p: Float[np.ndarray, "*rows classes"], q: Float[np.ndarray, "*rows classes"]
+    p: Float[np.ndarray, "*rows classes"], q: Float[np.ndarray, "*others classes"]
 ) -> Float[np.ndarray, "*rows"]:
     """Jensen-Shannon divergence in nats: 0 for equal distributions, ln 2 for disjoint ones.
+
+    `q` may have fewer leading axes than `p`, and is then repeated.
 
     Source: Lin, IEEE Trans. Inf. Theory 37, 145 (1991).
     """

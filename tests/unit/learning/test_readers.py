@@ -321,7 +321,7 @@ def test_tables_from_files(tmp_path):
         assert np.asarray(found.inputs).tolist() == inputs.tolist()
     assert read_data(tmp_path / "d.csv").classes is None
     np.savez(tmp_path / "bad.npz", a=inputs)
-    (tmp_path / "bad.csv").write_text("1,x,2\n")
+    (tmp_path / "bad.csv").write_text("1,2,3\n1,x,2\n")
     (tmp_path / "thin.csv").write_text("1\n2\n")
     for name, match in (("bad.npz", "expected inputs"), ("bad.csv", "no table"), ("no.csv", "no file"),
                         ("thin.csv", "target and one input")):  # fmt: skip
