@@ -26,6 +26,9 @@ from ._eigenvector_following import Climb
 _NOISE = 1e-13
 """Changes of the energy below this fraction of it are round-off."""
 
+_SHORTEST = 0.02
+"""Shortest radius of a climb, as a fraction of the longest."""
+
 _BISECTIONS = 40
 """Halvings of the interval that holds the shift: to twelve digits of it."""
 
@@ -38,6 +41,7 @@ class NewtonState(AbstractState):
     grad: Block
     trial: Block
     predicted: Value
+    expected: Block
     radius: Value
     curvatures: Float[Array, "dof *lanes"]
     modes: Float[Array, "dof dof *lanes"]
@@ -53,9 +57,10 @@ class Newton(AbstractSolver[NewtonState]):
     Each iteration costs one gradient, one exact Hessian (as many Hessian-vector products as there
     are coordinates) and its spectrum. Towards a minimum the step minimises the quadratic model
     inside the trust region. Towards a transition state the gradient and curvature of one mode
-    change their sign, and the step goes up along that mode while it minimises along all others;
-    the mode is the one of the few softest that overlaps most with the one before, and first with
-    the direction of the start. The radius follows the agreement of the model with the energy.
+    change their sign, and the step goes up along that mode while it minimises along all others.
+    While nothing bends down, it is the mode, first of the few softest, that overlaps most with the
+    one before (at the start with the given direction); then the softest one. The radius follows
+    the agreement of the model with the energy, in a climb with the gradient.
 
     Where the curvatures of a minimum span many decades, as those of a weakly regularised loss do,
     L-BFGS needs thousands of steps, and the modes of a climb mix; here a few dozen steps suffice.
@@ -92,6 +97,7 @@ class Newton(AbstractSolver[NewtonState]):
             grad=jnp.zeros_like(x),
             trial=x,
             predicted=zeros,
+            expected=jnp.zeros_like(x),
             radius=zeros + self._longest(system, x),
             curvatures=jnp.zeros_like(x),
             modes=jnp.zeros((x.shape[0], *x.shape), x.dtype),
@@ -109,17 +115,14 @@ class Newton(AbstractSolver[NewtonState]):
         value, grad = value_and_grad(system.energy, state.trial)
         curvatures, modes = _spectrum(system, state.trial)
         sound = jnp.isfinite(value) & jnp.all(jnp.isfinite(grad), axis=0)
-        noise = _NOISE * (1.0 + jnp.abs(value))
-        change = value - state.value
-        missed = jnp.abs(change - state.predicted) / (jnp.abs(state.predicted) + noise)
-        # At the bottom both changes are round-off, and only the gradient still tells.
-        tiny = (jnp.abs(state.predicted) < 10.0 * noise) & (jnp.abs(change) < 10.0 * noise)
-        fits = jnp.where(tiny, rms(grad) <= rms(state.grad), missed < 1.0)
+        judge = self._climbed if self.index else self._fell
+        fits, factor = judge(state, value, grad)
         accept = ~state.started | (sound & fits)
-        factor = jnp.where(missed < 0.25, 2.0, jnp.where(missed > 0.75, 0.5, 1.0))
-        factor = jnp.where(tiny, 1.0, factor)
         factor = jnp.where(state.started, jnp.where(accept, factor, 0.25), 1.0)
-        radius = jnp.minimum(factor * state.radius, self._longest(system, grad))
+        longest = self._longest(system, grad)
+        radius = jnp.minimum(factor * state.radius, longest)
+        if self.index:  # there is no descent to insist on, so a step is never made very short
+            radius = jnp.where(accept, jnp.maximum(radius, _SHORTEST * longest), radius)
         x = jnp.where(accept, state.trial, state.x)
         grad = jnp.where(accept, grad, state.grad)
         curvatures = jnp.where(accept, curvatures, state.curvatures)
@@ -133,6 +136,7 @@ class Newton(AbstractSolver[NewtonState]):
             grad=grad,
             trial=x + jnp.sum(modes * along[None], axis=1),
             predicted=jnp.sum(along * (slopes + 0.5 * curvatures * along), axis=0),
+            expected=jnp.sum(modes * (slopes + curvatures * along)[None], axis=1),
             radius=radius,
             curvatures=curvatures,
             modes=modes,
@@ -142,6 +146,24 @@ class Newton(AbstractSolver[NewtonState]):
             started=jnp.ones_like(state.started),
         )
 
+    def _fell(self, state: NewtonState, value: Value, grad: Block) -> tuple[Flag, Value]:
+        """Whether the energy fell as the model said, roughly; factor on the radius."""
+        noise = _NOISE * (1.0 + jnp.abs(value))
+        change = value - state.value
+        missed = jnp.abs(change - state.predicted) / (jnp.abs(state.predicted) + noise)
+        # At the bottom both changes are round-off, and only the gradient still tells.
+        tiny = (jnp.abs(state.predicted) < 10.0 * noise) & (jnp.abs(change) < 10.0 * noise)
+        fits = jnp.where(tiny, rms(grad) <= rms(state.grad), missed < 1.0)
+        factor = jnp.where(missed < 0.25, 2.0, jnp.where(missed > 0.75, 0.5, 1.0))
+        return fits, jnp.where(tiny, 1.0, factor)
+
+    def _climbed(self, state: NewtonState, value: Value, grad: Block) -> tuple[Flag, Value]:
+        """A climb takes every step; the radius follows how well the gradient was foreseen."""
+        del value
+        missed = rms(grad - state.expected) / jnp.maximum(rms(state.grad), 1e-300)
+        factor = jnp.where(missed < 0.3, 2.0, jnp.where(missed > 1.0, 0.5, 1.0))
+        return jnp.ones(missed.shape, bool), factor
+
     def _followed(
         self, state: NewtonState, curvatures: Block, modes: Float[Array, "dof dof *lanes"]
     ) -> tuple[Block, Block, Value]:
@@ -150,7 +172,9 @@ class Newton(AbstractSolver[NewtonState]):
             return jnp.ones_like(curvatures), modes[:, 0], curvatures[0]
         overlap = jnp.abs(jnp.sum(modes * state.mode[:, None], axis=0))
         rank = jnp.arange(len(overlap)).reshape(-1, *(1,) * (overlap.ndim - 1))
-        wanted = jnp.where((rank < self.soft) | state.started, overlap, -1.0)
+        # Once something bends down it is the softest mode; before, the one that was chosen.
+        among = jnp.where(curvatures[0] < 0, 1, jnp.where(state.started, len(overlap), self.soft))
+        wanted = jnp.where(rank < among, overlap, -1.0)
         chosen = rank == jnp.argmax(wanted, axis=0)
         mode = jnp.sum(jnp.where(chosen[None], modes, 0.0), axis=1)
         curvature = jnp.sum(jnp.where(chosen, curvatures, 0.0), axis=0)

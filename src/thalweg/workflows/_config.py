@@ -7,6 +7,9 @@ from typing import Any
 
 from thalweg.core import ArgumentError, System
 
+_HESSIAN = 300
+"""Coordinates up to which exact Hessians and their spectra are cheap."""
+
 _FEW, _MANY = 3, 60
 """Coordinates up to which random starts find every minimum, and from which hopping is hard."""
 
@@ -35,6 +38,8 @@ class MapConfig:
         coverage: Good-Turing coverage at which the map is complete.
         displacement: Shortest and longest root-mean-square displacement from a minimum at which
             a climb begins, in units of the system's `length`.
+        hessian: Whether searches follow exact Hessians (`Newton`) instead of gradients: for a few
+            hundred coordinates whose curvatures span many decades, as those of a loss do.
         minima: Stop when so many minima are known.
         transition_states: Stop when so many transition states are known.
         lanes: Width of the engine; `None` suits the device. Results do not depend on it.
@@ -55,6 +60,7 @@ class MapConfig:
     searches: int = 500
     coverage: float = 0.9995
     displacement: tuple[float, float] = (0.05, 0.2)
+    hessian: bool = False
     minima: int | None = None
     transition_states: int | None = None
     lanes: int | None = None
@@ -87,9 +93,12 @@ class MapConfig:
         Energies that are evaluated outside compiled code get small rounds; large systems get more
         walkers, with more patience, and climbs that begin closer to the minimum (a displacement of
         the same size for each of more particles melts the cluster); a handful of coordinates needs
-        no walkers.
+        no walkers. Energies that are ill-conditioned by design (they state a `zero_cut`) are
+        searched with exact Hessians, in smaller rounds.
         """
         dof = system.space.dof
+        energy = system.energy
+        stiff = energy.zero_cut is not None and energy.smooth and dof <= _HESSIAN
         fitting: dict[str, Any]
         if not system.energy.exact_derivatives:
             fitting = {"quenches": 16, "walkers": 0, "climbs": 16, "pairs": 4, "searches": 50}
@@ -100,6 +109,11 @@ class MapConfig:
             fitting |= {"displacement": (0.02, 0.1)}
         else:
             fitting = {}
+        if stiff:
+            fitting |= {"hessian": True, "quenches": 96, "hops": 5, "temperature": 0.02}
+            fitting |= {"walkers": min(16, fitting.get("walkers", 16)), "patience": 2, "burst": 1}
+            fitting |= {"climbs": 64, "searches": 50, "coverage": 0.98}
+            fitting |= {"displacement": (0.05, 0.3)}
         return cls(**{**fitting, **wishes})
 
     def to_dict(self) -> dict[str, Any]:

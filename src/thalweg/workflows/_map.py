@@ -39,7 +39,14 @@ from thalweg.landscape import (
     single_ended,
 )
 from thalweg.parallel import map_rows, usable_cores
-from thalweg.search import BasinHopping, Climb, EigenvectorFollowing, Walkers, quench_many
+from thalweg.search import (
+    BasinHopping,
+    Climb,
+    EigenvectorFollowing,
+    Newton,
+    Walkers,
+    quench_many,
+)
 
 from ._config import MapConfig, versions
 from ._searches import Links, band_climbs, displaced_starts
@@ -50,6 +57,18 @@ _STREAMS = {"minimise": 1, "hop": 2, "climb": 3, "connect": 4}
 
 _DIGITS = 5
 """Decimals to which energies are told apart when only their order matters."""
+
+_NEWTON_LANES = 16
+"""Lanes that follow exact Hessians: the fewer, the less does any wait for the slowest."""
+
+_LEAP = 0.3
+"""Longest step of other searches with Hessians; their trust region shortens it where it must."""
+
+_NEWTON_CLIMB = 150
+"""Steps of a climb with Hessians: most that arrive need 10 to 60, and the others wander."""
+
+_VALLEY = 0.03
+"""Longest step of a quench beside a saddle, which is to stay in the valley that it enters."""
 
 _CLIMBS_BEFORE_BANDS = 2
 """Rounds of climbs before each round of bands: climbs alone connect most of a landscape."""
@@ -145,9 +164,16 @@ class _Explorer:
         return Collector(
             self.system,
             self.store,
-            width=self.config.lanes,
+            width=self.lanes,
+            minimiser=Newton(max_step=_VALLEY) if self.config.hessian else None,
             spread=lambda function, rows: map_rows(function, rows, self.workers),
         )
+
+    @property
+    def lanes(self) -> int | None:
+        """Width of the engine."""
+        narrow = self.config.lanes is None and self.config.hessian
+        return _NEWTON_LANES if narrow else self.config.lanes
 
     def key(self, kind: str) -> jax.Array:
         """Root key of one kind of round."""
@@ -185,8 +211,9 @@ class _Explorer:
     def _minimise(self) -> int:
         items = self._take(self.config.quenches)
         starts = start_points(self.system, self.key("minimise"), int(items[0]), len(items))
+        minimiser = Newton(max_step=_LEAP) if self.config.hessian else None
         finished = map_rows(
-            lambda x: quench_many(self.system, x, width=self.config.lanes),
+            lambda x: quench_many(self.system, x, minimiser, width=self.lanes),
             np.asarray(starts),
             self.workers,
         )
@@ -200,6 +227,8 @@ class _Explorer:
     def _hop(self) -> int:
         config, system = self.config, self.system
         method = BasinHopping(temperature=config.temperature)
+        if config.hessian:
+            method = dataclasses.replace(method, minimiser=Newton(max_step=_LEAP))
         key = self.key("hop")
         if self.plan.walkers is None:
             energies = self.store.load_network().energies
@@ -208,7 +237,7 @@ class _Explorer:
         else:
             walkers = Walkers.from_json(self.plan.walkers)
         walkers, hops = map_rows(
-            lambda part: method.hop(system, key, part, config.hops, width=config.lanes),
+            lambda part: method.hop(system, key, part, config.hops, width=self.lanes),
             walkers,
             self.workers,
         )
@@ -288,10 +317,11 @@ class _Explorer:
         return len(pairs)
 
     def _climbs(self, starts: Climb) -> Finished:
+        solver = EigenvectorFollowing()
+        if self.config.hessian:
+            solver = Newton(index=1, max_step=_LEAP, max_steps=_NEWTON_CLIMB)
         finished = map_rows(
-            lambda start: solve_many(
-                self.system, EigenvectorFollowing(), start, width=self.config.lanes
-            ),
+            lambda start: solve_many(self.system, solver, start, width=self.lanes),
             starts,
             self.workers,
         )

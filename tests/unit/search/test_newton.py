@@ -1,0 +1,88 @@
+"""Newton's method in a trust region."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from thalweg.core import BoxStart, Outcome, System, hessian, hvp, solve, solve_many, start_points
+from thalweg.energies import system as catalogue
+from thalweg.search import LBFGS, Climb, Newton, quench, quench_many
+
+CURVATURES = np.logspace(-6.0, 2.0, 12)
+
+
+def _stiff(x):
+    """Curvatures from 1e-6 to 1e2 in turned coordinates, and a quartic that bends the valleys."""
+    turn = jnp.asarray(np.linalg.qr(np.vander(np.linspace(-1, 1, 12)))[0])
+    y = turn @ x
+    bent = y - 0.05 * jnp.roll(y, 1) ** 2
+    return 0.5 * jnp.sum(jnp.asarray(CURVATURES) * bent**2)
+
+
+@pytest.fixture(scope="module")
+def stiff():
+    return System(_stiff, (12,), start=BoxStart(12, 3.0))
+
+
+def test_ill_conditioned(stiff):
+    """A condition number of 1e8: L-BFGS stops far from the minimum with a small gradient."""
+    starts = np.asarray(start_points(stiff, jax.random.key(0), 0, 32))
+    found = quench_many(stiff, starts, Newton(), width=16)
+    assert np.all(found.outcome == Outcome.success)
+    assert found.steps.max() < 120
+    assert np.abs(found.x).max() < 1e-2
+    rough = quench_many(stiff, starts, LBFGS(tol=1e-6))
+    assert np.median(np.linalg.norm(rough.x, axis=1)) > 10 * np.linalg.norm(found.x, axis=1).max()
+
+
+def test_lanes_do_not_matter(stiff):
+    starts = np.asarray(start_points(stiff, jax.random.key(1), 0, 20))
+    wide, narrow = (quench_many(stiff, starts, Newton(), width=w) for w in (16, 3))
+    np.testing.assert_array_equal(wide.steps, narrow.steps)
+    np.testing.assert_allclose(wide.x, narrow.x, atol=1e-9)
+    alone = solve(stiff, Newton(), jnp.asarray(starts[7]))
+    np.testing.assert_allclose(alone.x, wide.x[7], atol=1e-9)
+
+
+def test_both_kinds_of_points_of_mueller_brown():
+    surface = catalogue("muller-brown")
+    starts = np.asarray(start_points(surface, jax.random.key(0), 0, 64))
+    low = quench_many(surface, starts, Newton())
+    assert np.all(low.outcome == Outcome.success)
+    assert set(np.round(low.value, 6)) == {-146.699517, -108.166724, -80.767818}
+    beside = Climb(low.x + 0.03, np.asarray(start_points(surface, jax.random.key(2), 0, 64)))
+    high = solve_many(surface, Newton(index=1), beside)
+    found = high.outcome == Outcome.success
+    assert found.sum() > 32
+    assert set(np.round(high.value[found], 6)) == {-72.24894, -40.664844}
+    mode, curvature = high.extra
+    assert np.all(curvature[found] < 0)
+    np.testing.assert_allclose(np.linalg.norm(mode[found], axis=1), 1.0, atol=1e-12)
+
+
+def test_zero_modes_are_left_alone():
+    cluster = catalogue("lj7")
+    start = np.asarray(cluster.start(jax.random.key(3)))
+    found = quench(cluster, start, Newton(max_step=0.05))
+    assert found.value.certificate.zero_modes == 6
+    assert found.value.value < -15.5
+
+
+def test_what_cannot_be_minimised():
+    """A slope without an end is followed to the limit; NaN ends a lane."""
+    slope = System(lambda x: jnp.sum(x), (3,))
+    run = quench_many(slope, np.zeros((1, 3)), Newton(max_steps=50))
+    assert Outcome(int(run.outcome[0])) is Outcome.max_steps
+    broken = System(lambda x: jnp.sum(jnp.log(x)), (3,))
+    run = quench_many(broken, np.full((1, 3), -1.0), Newton())
+    assert Outcome(int(run.outcome[0])) is Outcome.nonfinite
+
+
+def test_hessians_of_plain_energies(stiff):
+    x = start_points(stiff, jax.random.key(0), 0, 3).T
+    matrices = hessian(stiff.energy, x)
+    v = jnp.cos(jnp.arange(36.0)).reshape(12, 3)
+    product = jnp.einsum("lij,jl->il", matrices, v)
+    np.testing.assert_allclose(product, hvp(stiff.energy, x, v), rtol=1e-10, atol=1e-10)
+    np.testing.assert_array_equal(matrices, jnp.swapaxes(matrices, 1, 2))
