@@ -14,9 +14,11 @@ from ._operation import Operation
 Kind = Literal["odd", "plain", "homogeneous"]
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
 class HiddenLayer:
     """Where the units of one hidden layer are in the flat vector of parameters.
+
+    Equal and of equal hash where the places are equal, so that it can be a constant of compiled
+    programs. Not to be changed.
 
     Attributes:
         incoming: Places of what enters each unit, its bias included, `(units, in)`.
@@ -28,16 +30,27 @@ class HiddenLayer:
 
     incoming: Int[np.ndarray, "units in"]
     outgoing: Int[np.ndarray, "units out"]
-    kind: Kind = "odd"
+    kind: Kind
 
-    def __post_init__(self):
-        if self.kind not in {"odd", "plain", "homogeneous"}:
-            raise ArgumentError(f"kind={self.kind!r} is none of 'odd', 'plain', 'homogeneous'")
-        if len(self.incoming) != len(self.outgoing) or len(self.incoming) == 0:
+    def __init__(
+        self,
+        incoming: Int[np.ndarray, "_ in"],
+        outgoing: Int[np.ndarray, "_ out"],
+        kind: Kind = "odd",
+    ):
+        """Keep the places.
+
+        Raises:
+            ArgumentError: if the numbers of units differ.
+        """
+        if len(incoming) != len(outgoing):
             raise ArgumentError(
-                f"a hidden layer has {len(self.incoming)} units by its incoming parameters and "
-                f"{len(self.outgoing)} by its outgoing ones"
+                f"a hidden layer has {len(incoming)} units by its incoming parameters and "
+                f"{len(outgoing)} by its outgoing ones"
             )
+        if kind not in {"odd", "plain", "homogeneous"}:
+            raise ArgumentError(f"kind={kind!r} is none of 'odd', 'plain', 'homogeneous'")
+        self.incoming, self.outgoing, self.kind = incoming, outgoing, kind
 
     @property
     def units(self) -> int:

@@ -171,7 +171,7 @@ def _assign(layer: HiddenLayer, a: HostPoint, b: HostPoint, into: slice, out: sl
 class _Choices:
     """For each layer which unit (and sign) may come to each place: `(places, units, signs)`."""
 
-    allowed: list[Bool[np.ndarray, "places units signs"]]
+    allowed: list[np.ndarray]
 
     def copy(self) -> "_Choices":
         return _Choices([one.copy() for one in self.allowed])
@@ -339,7 +339,7 @@ def _settled(
     allowed: Bool[np.ndarray, "places units signs"],
 ) -> tuple[Bool[np.ndarray, " places"], Int[np.ndarray, " places"], Float[np.ndarray, " places"]]:
     """Which places have one choice left, and a choice for each, the only one where settled."""
-    counts = allowed.sum(axis=(1, 2))
+    counts = np.sum(allowed, axis=(1, 2))
     flat = allowed.reshape(len(allowed), -1).argmax(axis=1)
     signs = allowed.shape[2]
     units, sign = flat // signs, flat % signs
@@ -371,7 +371,7 @@ def _propagate(allowed: Bool[np.ndarray, "places units signs"]) -> bool:
         places = pairs[:, sought].argmax(axis=0)
         if len(np.unique(places)) < len(places):
             return False
-        keep = allowed[places, sought].copy()
+        keep = np.array(allowed[places, sought])
         allowed[places] = False
         allowed[places, sought] = keep
         if int(allowed.any(axis=2).sum()) == before:
@@ -421,8 +421,8 @@ def _classes(
 
 def _between_classes(
     layers: Layers,
-    kept: list[Int[np.ndarray, " places"]],
-    colours: list[Int[np.ndarray, " places"]],
+    kept: list[np.ndarray],
+    colours: list[np.ndarray],
     a: HostPoint,
     tol: float,
 ) -> int:

@@ -48,9 +48,8 @@ class NetworkSymmetry(AbstractSymmetry):
         return jax.vmap(self._modes, in_axes=-1, out_axes=-1)(x)
 
     def _modes(self, x: Float[Array, " dof"]) -> Float[Array, "modes dof"]:
-        rows = []
-        for places in self.gauge:
-            rows.append(jnp.zeros_like(x).at[np.array(places)].set(1.0)[None])
+        unit = [jnp.zeros_like(x).at[np.array(places)].set(1.0) for places in self.gauge]
+        rows = [jnp.stack(unit)] if unit else []
         for layer in self.layers:
             if layer.kind == "homogeneous":
                 into, out, unit = layer.incoming, layer.outgoing, np.arange(layer.units)[:, None]
@@ -95,7 +94,7 @@ class NetworkSymmetry(AbstractSymmetry):
 
     def log_group_order(self) -> float:
         """Σ over layers of log(n!), plus n log 2 where signs flip."""
-        return sum(
+        return math.fsum(
             math.lgamma(layer.units + 1) + layer.units * math.log(2.0) * (layer.kind == "odd")
             for layer in self.layers
         )

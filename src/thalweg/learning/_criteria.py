@@ -52,11 +52,17 @@ class CrossEntropy(AbstractCriterion):
 
 
 class SquaredError(AbstractCriterion):
-    """The sum of squared errors of the outputs; no factor of one half."""
+    """The sum of squared errors of the outputs; no factor of one half.
+
+    Attributes:
+        scale: Factor on it.
+    """
+
+    scale: float = eqx.field(static=True, default=1.0)
 
     def __call__(self, outputs: Outputs, targets: Array) -> Float[Array, " n"]:
         """Squared distance of outputs and targets."""
-        return jnp.sum((outputs - targets) ** 2, axis=1)
+        return self.scale * jnp.sum((outputs - targets) ** 2, axis=1)
 
     def check(self, outputs: int, data: LearningData) -> None:
         """Numbers as targets, as many as outputs."""

@@ -9,7 +9,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Bool, Float, PyTree
 
 from thalweg.core import AbstractEnergy, ArgumentError, Point, Scalar
 
@@ -54,10 +54,19 @@ class Unravel:
 
     def __call__(self, x: Point) -> PyTree:
         """The parameters behind a flat point, in its precision."""
-        ends = np.cumsum([math.prod(shape) for shape in self.shapes])
-        parts = jnp.split(x, ends[:-1])
+        parts = jnp.split(x, self._ends())
         leaves = [part.reshape(s) for part, s in zip(parts, self.shapes, strict=True)]
         return jax.tree.unflatten(self.structure, leaves)
+
+    def places(self) -> PyTree:
+        """The place of each parameter in the flat point, in the shape of the parameters."""
+        parts = np.split(np.arange(self.dof), self._ends())
+        leaves = [part.reshape(s) for part, s in zip(parts, self.shapes, strict=True)]
+        return jax.tree.unflatten(self.structure, leaves)
+
+    def _ends(self) -> np.ndarray:
+        """Where one leaf ends and the next begins."""
+        return np.cumsum([math.prod(shape) for shape in self.shapes])[:-1]
 
 
 class FunctionModel(eqx.Module):
@@ -78,9 +87,10 @@ class FunctionModel(eqx.Module):
 class LossEnergy(AbstractEnergy):
     """`mean of the criterion + l2 · Σ p²`, over all data, as an energy of flat parameters.
 
-    The penalty has no factor of one half and counts every parameter, biases too. Derivatives are
-    exact; rows are evaluated in chunks, whose intermediate values are computed again for the
-    gradient instead of being kept, so that memory does not grow with the number of rows.
+    The penalty has no factor of one half, and counts every parameter, biases too, unless
+    `penalised` says which. Derivatives are exact; rows are evaluated in chunks, whose
+    intermediate values are computed again for the gradient instead of being kept, so that memory
+    does not grow with the number of rows.
 
     Attributes:
         predict: `(parameters, inputs) -> outputs`.
@@ -89,6 +99,7 @@ class LossEnergy(AbstractEnergy):
         l2: Strength of the penalty.
         unravel: From a flat point to the parameters.
         chunk: Rows at a time; `None` for all at once.
+        penalised: Which parameters are penalised, `(dof,)`; `None` for all.
         kinks: Whether the model has kinks (ReLU), which second derivatives do not see.
     """
 
@@ -100,6 +111,7 @@ class LossEnergy(AbstractEnergy):
     l2: Float[Array, ""]
     unravel: Unravel = eqx.field(static=True)
     chunk: int | None = eqx.field(static=True, default=None)
+    penalised: Bool[Array, " dof"] | None = None
     kinks: bool = eqx.field(static=True, default=False)
 
     @property
@@ -109,7 +121,12 @@ class LossEnergy(AbstractEnergy):
 
     def __call__(self, x: Point) -> Scalar:
         """Loss over all data and penalty."""
-        return self.loss(x, self.data) + self.l2.astype(x.dtype) * jnp.sum(x * x)
+        return self.loss(x, self.data) + self.penalty(x)
+
+    def penalty(self, x: Point) -> Scalar:
+        """`l2 Σ p²` over what is penalised."""
+        held = x if self.penalised is None else jnp.where(self.penalised, x, 0.0)
+        return self.l2.astype(x.dtype) * jnp.sum(held * held)
 
     def outputs(self, x: Point, inputs: Float[Array, "n features"]) -> Float[Array, "n outputs"]:
         """What the model with flat parameters `x` says: logits, or values."""

@@ -1,6 +1,7 @@
 """Multilayer perceptrons: what their parameters are, and what they compute."""
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
 import equinox as eqx
@@ -11,7 +12,9 @@ from jaxtyping import Array, Float
 
 from thalweg.core import ArgumentError, HiddenLayer, PRNGKey
 
-ACTIVATIONS: dict[str, tuple[Callable[[Array], Array], str]] = {
+Kind = Literal["odd", "plain", "homogeneous"]
+
+ACTIVATIONS: dict[str, tuple[Callable[..., Array], Kind]] = {
     "tanh": (jnp.tanh, "odd"),
     "identity": (lambda x: x, "odd"),
     "sine": (jnp.sin, "odd"),
@@ -20,7 +23,8 @@ ACTIVATIONS: dict[str, tuple[Callable[[Array], Array], str]] = {
     "softsign": (jax.nn.soft_sign, "odd"),
     "sigmoid": (jax.nn.sigmoid, "plain"),
     "softplus": (jax.nn.softplus, "plain"),
-    "gelu": (jax.nn.gelu, "plain"),
+    "gelu": (functools.partial(jax.nn.gelu, approximate=False), "plain"),
+    "gelu_tanh": (jax.nn.gelu, "plain"),
     "silu": (jax.nn.silu, "plain"),
     "elu": (jax.nn.elu, "plain"),
     "relu": (jax.nn.relu, "homogeneous"),
@@ -41,8 +45,8 @@ class Dense(NamedTuple):
         bias: `(units,)`, `()` where all units share one, or `None`.
     """
 
-    weight: Array
-    bias: Array | None
+    weight: Array | np.ndarray
+    bias: Array | np.ndarray | None
 
 
 class Mlp(eqx.Module):
@@ -53,12 +57,13 @@ class Mlp(eqx.Module):
 
     Attributes:
         sizes: Inputs, units of every hidden layer, outputs.
-        activation: Name of the activation of all hidden layers, one of `ACTIVATIONS`.
+        activation: Name of the activation of all hidden layers, one of `ACTIVATIONS`, or one name
+            for each hidden layer.
         biases: One for each unit, one shared by the units of a layer, or none.
     """
 
     sizes: tuple[int, ...] = eqx.field(static=True)
-    activation: str = eqx.field(static=True, default="tanh")
+    activation: str | tuple[str, ...] = eqx.field(static=True, default="tanh")
     biases: Literal["each", "shared", "none"] = eqx.field(static=True, default="each")
 
     def __check_init__(self):
@@ -67,16 +72,28 @@ class Mlp(eqx.Module):
                 f"sizes={self.sizes} must hold inputs, hidden layers (or none) and outputs",
                 "Mlp((3, 3, 4)): 3 inputs, 3 hidden units, 4 classes",
             )
-        if self.activation not in ACTIVATIONS:
+        if not set(self.activations) <= set(ACTIVATIONS):
             known = ", ".join(ACTIVATIONS)
             raise ArgumentError(f"activation={self.activation!r} is none of {known}")
+        if len(self.activations) != len(self.sizes) - 2:
+            raise ArgumentError(
+                f"activation={self.activation!r} names {len(self.activations)} for "
+                f"{len(self.sizes) - 2} hidden layers"
+            )
         if self.biases not in {"each", "shared", "none"}:
             raise ArgumentError(f"biases={self.biases!r} is none of 'each', 'shared', 'none'")
 
     @property
+    def activations(self) -> tuple[str, ...]:
+        """Name of the activation of each hidden layer."""
+        if isinstance(self.activation, tuple):
+            return self.activation
+        return (self.activation,) * (len(self.sizes) - 2)
+
+    @property
     def kinks(self) -> bool:
         """Whether second derivatives of the activation jump."""
-        return len(self.sizes) > 2 and self.activation in KINKED
+        return not KINKED.isdisjoint(self.activations)
 
     @property
     def dof(self) -> int:
@@ -119,13 +136,16 @@ class Mlp(eqx.Module):
         """Outputs (logits) for rows of inputs."""
         if isinstance(params, jax.Array | np.ndarray):
             params = self.unravel(jnp.asarray(params))
-        act = ACTIVATIONS[self.activation][0]
         values = inputs
         for number, (weight, bias) in enumerate(params):
-            values = act(values) if number else values
+            values = self.activate(number - 1, values) if number else values
             values = values @ weight.T
             values = values if bias is None else values + bias
         return values
+
+    def activate(self, layer: int, values: Array) -> Array:
+        """The activation of a hidden layer, counted from 0."""
+        return ACTIVATIONS[self.activations[layer]][0](values)
 
     def init(self, key: PRNGKey, scale: float = 1.0) -> Float[Array, " dof"]:
         """A flat random point: weights `N(0, scale² / inputs)`, biases `N(0, scale²)`."""
@@ -139,26 +159,8 @@ class Mlp(eqx.Module):
             layers.append(Dense(weight, bias))
         return self.ravel(tuple(layers))
 
-    def hidden_layers(self, *, rescaling: bool) -> tuple[HiddenLayer, ...]:
-        """Where the units of the hidden layers are in the flat vector, and what they may do.
 
-        Args:
-            rescaling: Whether the loss is the same however homogeneous units are scaled, as it is
-                without a penalty on their weights.
-        """
-        kind = ACTIVATIONS[self.activation][1]
-        if kind == "homogeneous":
-            kind = "homogeneous" if rescaling and self.biases != "shared" else "plain"
-        if kind == "odd" and self.biases == "shared":
-            kind = "plain"  # a bias that others share cannot change its sign
-        index = [
-            Dense(*(None if part is None else np.asarray(part) for part in layer))
-            for layer in places_of(self)
-        ]
-        return layers_of(index, (kind,) * (len(index) - 1))
-
-
-def layers_of(index: list[Dense], kinds: tuple[str, ...]) -> tuple[HiddenLayer, ...]:
+def layers_of(index: Sequence[Dense], kinds: Sequence[Kind]) -> tuple[HiddenLayer, ...]:
     """Hidden layers of a chain of dense ones, given the place of each parameter.
 
     Args:
@@ -167,9 +169,11 @@ def layers_of(index: list[Dense], kinds: tuple[str, ...]) -> tuple[HiddenLayer, 
     """
     layers = []
     for kind, here, after in zip(kinds, index[:-1], index[1:], strict=True):
-        own = here.bias if here.bias is not None and np.ndim(here.bias) else None
-        columns = [here.weight] if own is None else [here.weight, np.asarray(own)[:, None]]
-        layers.append(HiddenLayer(np.concatenate(columns, axis=1), after.weight.T, kind))
+        columns = [np.asarray(here.weight)]
+        if here.bias is not None and np.ndim(here.bias):
+            columns.append(np.asarray(here.bias)[:, None])
+        into = np.concatenate(columns, axis=1)
+        layers.append(HiddenLayer(into, np.asarray(after.weight).T, kind))
     return tuple(layers)
 
 
@@ -182,7 +186,8 @@ def places_of(mlp: Mlp) -> tuple[Dense, ...]:
             if part is None:
                 parts.append(None)
                 continue
-            parts.append(np.arange(begin, begin + part.size).reshape(part.shape))
+            place = np.arange(begin, begin + part.size).reshape(part.shape)
+            parts.append(place)
             begin += part.size
         places.append(Dense(*parts))
     return tuple(places)

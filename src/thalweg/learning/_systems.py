@@ -7,7 +7,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import PyTree
+from jaxtyping import Array, Bool, Float, PyTree
 
 from thalweg.core import (
     AbstractStart,
@@ -23,7 +23,9 @@ from thalweg.core import (
 from ._criteria import AbstractCriterion, CrossEntropy, PairwiseAuc, criterion_of
 from ._data import LearningData
 from ._energy import FunctionModel, LossEnergy, Unravel
-from ._mlp import Dense, Mlp, places_of
+from ._equinox import EquinoxModel, equinox_chain, equinox_network
+from ._mlp import ACTIVATIONS, Dense, Kind, Mlp, layers_of, places_of
+from ._torch import is_torch, mlp_from_torch
 
 Criterion = str | AbstractCriterion | Callable[..., Any]
 
@@ -31,13 +33,14 @@ _CHUNK = 2048
 """Rows that are evaluated at once where there are more."""
 
 
-def loss_system(
+def loss_system(  # noqa: PLR0913 - a record of wishes; all but three have defaults
     predict: Callable[..., Any],
     params: PyTree,
     data: LearningData,
     *,
     criterion: Criterion = "cross-entropy",
     l2: float = 0.0,
+    penalised: Literal["all", "weights"] = "all",
     symmetry: Literal["auto"] | AbstractSymmetry | None = "auto",
     chunk: int | None = None,
     name: str = "loss",
@@ -52,7 +55,8 @@ def loss_system(
         data: What is fitted.
         criterion: `"cross-entropy"`, `"squared-error"`, `"auc"`, or a function
             `(outputs, targets) -> losses of the rows`.
-        l2: Strength of the penalty `l2 Σ p²` on all parameters.
+        l2: Strength of the penalty `l2 Σ p²`.
+        penalised: `"all"` parameters, or only `"weights"`: arrays of two axes or more.
         symmetry: `"auto"` finds that of an `Mlp` and declares none for other models.
         chunk: Rows at a time; default all up to 2048, else blocks of 2048.
         name: What the system is called.
@@ -70,15 +74,21 @@ def loss_system(
     if chunk is not None and chunk < 1:
         raise ArgumentError(f"chunk={chunk} must be at least one row")
     unravel = Unravel.of(params)
-    model = predict if isinstance(predict, eqx.Module) else FunctionModel(predict)
+    model: Any = predict if isinstance(predict, eqx.Module) else FunctionModel(predict)
     chosen = criterion_of(criterion)
-    blocks = _CHUNK if chunk is None and len(data) > _CHUNK else chunk
-    kinks = bool(getattr(model, "kinks", False))
-    penalty = jnp.asarray(float(l2))
-    energy = LossEnergy(model, chosen, data, penalty, unravel, blocks, kinks)
+    energy = LossEnergy(
+        model,
+        chosen,
+        data,
+        jnp.asarray(float(l2)),
+        unravel,
+        _CHUNK if chunk is None and len(data) > _CHUNK else chunk,
+        None if penalised == "all" else _weights(params),
+        bool(getattr(model, "kinks", False)),
+    )
     _check(energy)
     if isinstance(symmetry, str):
-        symmetry = _automatic(model, energy, float(l2))
+        symmetry = _automatic(model, params, energy)
     template = jax.tree.map(lambda leaf: jnp.zeros(jnp.shape(leaf)), params)
     return System(
         energy,
@@ -97,42 +107,77 @@ def network_system(
     *,
     criterion: Criterion = "cross-entropy",
     l2: float = 0.0,
-    chunk: int | None = None,
-    name: str = "network",
-    length: float = 1.0,
-    start: AbstractStart | None = None,
+    **wishes: Any,
 ) -> System:
     """The loss of a network as a system, with the symmetry of its hidden units.
 
+    Hidden units are found in an `Mlp`, in `equinox.nn.MLP`, in an `equinox.nn.Sequential` of
+    linear layers and functions, and in a `torch.nn.Sequential` of linear layers and activations
+    (which becomes an `Mlp`). Other Equinox models are taken without symmetry.
+
     Args:
-        model: An `Mlp`.
+        model: The network.
         data: What is fitted.
         criterion: As in `loss_system`.
-        l2: Strength of the penalty `l2 Σ p²` on all parameters.
-        chunk: Rows at a time.
-        name: What the system is called.
-        length: A typical distance between neighbouring minima.
-        start: Where searches begin.
+        l2: Strength of the penalty `l2 Σ p²`.
+        wishes: The other arguments of `loss_system`.
 
     Raises:
         ArgumentError: if the model is of no known kind, or does not fit the data.
     """
-    if not isinstance(model, Mlp):
-        raise ArgumentError(
-            f"network_system got a {type(model).__name__}, expected an Mlp",
-            "loss_system takes any function (params, inputs) -> outputs",
-        )
-    return loss_system(
-        model,
-        model.template,
-        data,
-        criterion=criterion,
-        l2=l2,
-        chunk=chunk,
-        name=name,
-        length=length,
-        start=start,
+    predict, params = _network(model)
+    options = {"name": "network", **wishes}
+    return loss_system(predict, params, data, criterion=criterion, l2=l2, **options)
+
+
+def parameters_of(model: Any) -> Float[np.ndarray, " dof"]:
+    """The flat parameters that an Equinox or PyTorch network holds: a point of its system."""
+    if is_torch(model):
+        return mlp_from_torch(model)[1]
+    if isinstance(model, Mlp):
+        raise ArgumentError("an Mlp holds no parameters", "draw some: model.init(key)")
+    params = _network(model)[1]
+    return np.concatenate(
+        [np.asarray(leaf, np.float64).ravel() for leaf in jax.tree.leaves(params)]
     )
+
+
+def loss_of(system: System) -> LossEnergy:
+    """The energy of a system that is a loss.
+
+    Raises:
+        ArgumentError: if it is none.
+    """
+    if not isinstance(system.energy, LossEnergy):
+        raise ArgumentError(
+            f"{system.name} is no loss: its energy is a {type(system.energy).__name__}",
+            "loss_system and network_system make losses",
+        )
+    return system.energy
+
+
+def _network(model: Any) -> tuple[Any, PyTree]:
+    """A network as a function, and parameters of the right shapes."""
+    if isinstance(model, Mlp):
+        return model, model.template
+    if isinstance(model, eqx.Module):
+        return equinox_network(model)
+    if is_torch(model):
+        converted = mlp_from_torch(model)[0]
+        return converted, converted.template
+    raise ArgumentError(
+        f"network_system got a {type(model).__name__}, expected an Mlp, an Equinox model or a "
+        "torch.nn.Sequential",
+        "loss_system takes any function (params, inputs) -> outputs; sklearn_system estimators",
+    )
+
+
+def _weights(params: PyTree) -> Bool[Array, " dof"]:
+    """Which parameters are in arrays of two axes or more."""
+    marks = [
+        np.full(np.size(leaf), np.ndim(leaf) >= 2, dtype=bool) for leaf in jax.tree.leaves(params)
+    ]
+    return jnp.asarray(np.concatenate(marks))
 
 
 def _check(energy: LossEnergy) -> None:
@@ -162,19 +207,44 @@ def _check(energy: LossEnergy) -> None:
         )
 
 
-def _automatic(model: eqx.Module, energy: LossEnergy, l2: float) -> AbstractSymmetry:
-    """The symmetry of an `Mlp` under this criterion and penalty."""
-    if not isinstance(model, Mlp):
+def _automatic(model: Any, params: PyTree, energy: LossEnergy) -> AbstractSymmetry:
+    """The symmetry of a chain of dense layers under this criterion and penalty."""
+    kinds: tuple[Kind, ...]
+    if isinstance(model, Mlp):
+        kinds = tuple(ACTIVATIONS[name][1] for name in model.activations)
+        chain = places_of(model)
+    elif isinstance(model, EquinoxModel) and (found := equinox_chain(model, params)) is not None:
+        chain, kinds = found
+    else:
         return NoSymmetry()
-    layers = model.hidden_layers(rescaling=l2 == 0)
-    shifts = isinstance(energy.criterion, CrossEntropy) and l2 == 0 and model.sizes[-1] > 1
-    gauge = softmax_gauge(places_of(model)[-1]) if shifts else ()
+    free = float(energy.l2) == 0.0
+    allowed = [_allowed(kind, layer, free) for kind, layer in zip(kinds, chain[:-1], strict=True)]
+    layers = layers_of(chain, allowed)
+    gauge = tuple(
+        places
+        for places in _shifts(energy.criterion, chain[-1])
+        if free or (energy.penalised is not None and not energy.penalised[np.array(places)].any())
+    )
     return NetworkSymmetry(layers, gauge) if layers or gauge else NoSymmetry()
 
 
-def softmax_gauge(last: Dense) -> tuple[tuple[int, ...], ...]:
-    """Sets of places of the last layer whose common shift a softmax does not see."""
-    sets = [tuple(int(place) for place in column) for column in np.asarray(last.weight).T]
-    if last.bias is not None:
-        sets.append(tuple(int(place) for place in np.ravel(last.bias)))
-    return tuple(sets)
+def _allowed(kind: Kind, layer: Dense, free: bool) -> Kind:  # noqa: FBT001 - a fact, not a wish
+    """What the units of a layer may do, given their biases and the penalty."""
+    if layer.bias is not None and np.ndim(layer.bias) == 0:
+        return "plain"  # a bias that others share can change neither sign nor scale
+    return "plain" if kind == "homogeneous" and not free else kind
+
+
+def _shifts(criterion: AbstractCriterion, last: Dense) -> list[tuple[int, ...]]:
+    """Sets of places of the last layer whose common shift the criterion does not see."""
+    weight = np.asarray(last.weight)
+    biases = [] if last.bias is None else [int(place) for place in np.ravel(last.bias)]
+    columns = [tuple(int(place) for place in column) for column in weight.T]
+    if len(weight) > 1 and isinstance(criterion, CrossEntropy):
+        return columns + ([tuple(biases)] if biases else [])
+    if isinstance(criterion, PairwiseAuc) and len(weight) <= 2:
+        # Of two classes only the order of the rows counts, so that each bias is free.
+        return (columns if len(weight) > 1 else []) + [(place,) for place in biases]
+    if isinstance(criterion, PairwiseAuc):
+        return columns + ([tuple(biases)] if biases else [])
+    return []
