@@ -24,7 +24,8 @@ class Agreement:
         agree: Share of the data that both put into the same class. NaN for a regression.
         apart: Misclassification distance: how many data exactly one of the two puts into a wrong
             class. -1 for a regression.
-        votes: How many solutions put each datum into each class, `(data, classes)`.
+        votes: How many solutions put each datum into each class, `(data, classes)`; empty for a
+            regression.
         targets: Class of each datum; empty for a regression.
     """
 
@@ -92,7 +93,7 @@ def agreement_of(predictions: Predictions) -> Agreement:
             p = predictions.probabilities
             divergence[i] = jensen_shannon(p, p[i]).mean(axis=1)
     if not classes:
-        none = np.zeros((predictions.n_data, 0), int)
+        none = np.zeros((0, 0), int)
         return Agreement(
             ids=predictions.ids,
             rms=rms,

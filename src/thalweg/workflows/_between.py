@@ -42,15 +42,12 @@ from thalweg.landscape import (
 )
 from thalweg.search import EigenvectorFollowing, Newton, quench_many
 
-from ._config import versions
+from ._config import MapConfig, versions
 from ._map import store_header
 from ._searches import Links, band_climbs, displaced_starts
 
 _POINTS = 201
 """Points on a straight line: a barrier between two of them is missed only if it is narrow."""
-
-_HESSIAN = 300
-"""Coordinates up to which exact Hessians and their spectra are cheap."""
 
 _NEWTON_LANES = 16
 """Lanes that follow exact Hessians: the fewer, the less does any wait for the slowest."""
@@ -73,8 +70,8 @@ class BetweenConfig:
         patience: Rounds without a lower barrier after which a connected pair counts as done.
         pairs: Bands in a round.
         climbs: Climbs beside minima in a round in which no band is left to try.
-        hessian: Whether searches follow exact Hessians (`Newton`); `None` does so for up to 300
-            coordinates of an energy that is ill-conditioned by design, as a loss is.
+        hessian: Whether searches follow exact Hessians (`Newton`); `None` does so where a
+            map would: for a few hundred coordinates of an energy that is ill-conditioned by design.
         lanes: Width of the engine; `None` suits the device.
     """
 
@@ -278,9 +275,8 @@ class _Search:
 
     def __init__(self, system: System, store: Store, config: BetweenConfig):
         self.system, self.store, self.config = system, store, config
-        energy, few = system.energy, system.space.dof <= _HESSIAN
-        stiff = energy.zero_cut is not None and energy.smooth and few
-        self.hessian = stiff if config.hessian is None else config.hessian
+        suited = MapConfig.suited_to(system).hessian
+        self.hessian = suited if config.hessian is None else config.hessian
         self.lanes = _NEWTON_LANES if self.hessian and config.lanes is None else config.lanes
         self.collector = Collector(
             system,

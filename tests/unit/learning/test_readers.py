@@ -51,11 +51,11 @@ def test_scores_by_hand(hand):
     scores = hand.scores()
     assert scores.accuracy == pytest.approx([1.0, 0.75, 0.5])
     assert scores.error == pytest.approx([0.0, 0.25, 0.5])
-    sure, unsure = -np.log(np.exp(6) / (np.exp(6) + 2)), -np.log(1 / (np.exp(6) + 2))
+    sure, unsure = np.log(1 + 2 * np.exp(-6)), np.log(2 + np.exp(6))
     assert scores.loss == pytest.approx([sure, 0.75 * sure + 0.25 * unsure, 0.5 * (sure + unsure)])
     assert scores.auc_classes[0] == pytest.approx([1, 1, 1])
-    # Class 1 of the second: positives score p and q, of the negatives both tie with the lower.
-    assert scores.auc_classes[1, 1] == pytest.approx((2 + 1) / 4)
+    # Class 2 of the second: its one datum and a wrong one share the highest probability.
+    assert scores.auc_classes[1, 2] == pytest.approx(2.5 / 3)
     table = scores.table()
     assert table["id"].tolist() == [7, 3, 5]
     assert {"loss", "accuracy", "auc", "auc_0", "auc_2"} <= set(table.columns)
@@ -88,7 +88,6 @@ def test_a_class_that_is_missing_has_no_area():
 @pytest.mark.parametrize(
     ("change", "match"),
     [
-        ({"ids": np.array([1])}, "1 ids"),
         ({"targets": np.array([0, 1])}, "2 targets"),
         ({"classes": 4}, "3 outputs for 4 classes"),
         ({"classes": None}, "targets have shape"),
