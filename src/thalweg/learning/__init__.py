@@ -25,7 +25,8 @@ What a mapped loss says:
 - `ensemble_scores`: what ensembles of minima gain over single ones, with paired error bars.
 - `thermal_predictions`: heat capacity of a loss and how the minima behind its peaks predict;
   `error_correlation`: whether flat, wide or low minima predict better.
-- `sgd_temperature`: stochastic gradient descent as Langevin dynamics, predicted and measured.
+- `sgd_temperature`: stochastic gradient descent as Langevin dynamics, predicted and measured;
+  `sgd_escape`: its escape over a barrier beside Kramers' rate.
 """
 
 from ._agreement import Agreement as Agreement
@@ -47,6 +48,8 @@ from ._energy import LossEnergy as LossEnergy
 from ._ensembles import EnsembleScores as EnsembleScores
 from ._ensembles import ensemble_scores as ensemble_scores
 from ._equinox import EquinoxModel as EquinoxModel
+from ._escape import SgdEscape as SgdEscape
+from ._escape import sgd_escape as sgd_escape
 from ._files import held_out_data as held_out_data
 from ._files import read_data as read_data
 from ._minibatch import frozen_minibatch as frozen_minibatch

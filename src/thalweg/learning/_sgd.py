@@ -314,7 +314,7 @@ def sgd_temperature(  # noqa: PLR0913 - all but two have defaults
             f"replicas={replicas} must be at least 2, steps={steps} at least {_BLOCK}"
         )
     x0 = jnp.asarray(np.asarray(minimum, float))
-    value, grad, matrix = (np.asarray(a) for a in _local(loss, x0))
+    value, grad, matrix = (np.asarray(a) for a in local_model(loss, x0))
     with serial_blas():
         curvatures, modes = np.linalg.eigh(matrix)
     _check_stable(curvatures, learning_rate)
@@ -336,7 +336,7 @@ def sgd_temperature(  # noqa: PLR0913 - all but two have defaults
     )  # fmt: skip
     start = jnp.tile(x0, (replicas, 1))
     first, second = jax.random.split(as_key(key))
-    draw = _Draw(batch, replace)
+    draw = Draw(batch, replace)
     if early:
         start = _follow(draw, loss, frame, start, first, jnp.asarray(-(-early // _BLOCK))).x
     blocks = steps // _BLOCK
@@ -370,7 +370,8 @@ def sgd_temperature(  # noqa: PLR0913 - all but two have defaults
 
 
 @eqx.filter_jit
-def _local(loss: BatchLoss, x: Array) -> tuple[Array, Array, Array]:
+def local_model(loss: BatchLoss, x: Array) -> tuple[Array, Array, Array]:
+    """Value, gradient and Hessian of the loss of all data."""
     return loss(x), jax.grad(loss)(x), jax.hessian(loss)(x)
 
 
@@ -385,7 +386,7 @@ class _Frame(eqx.Module):
 
 
 @dataclasses.dataclass(frozen=True)
-class _Draw:
+class Draw:
     """How a batch is drawn."""
 
     batch: int
@@ -398,7 +399,7 @@ class _Draw:
 
 
 def descend_batch(
-    draw: _Draw, loss: BatchLoss, learning_rate: Array, x: Array, key: PRNGKeyArray
+    draw: Draw, loss: BatchLoss, learning_rate: Array, x: Array, key: PRNGKeyArray
 ) -> Array:
     """One step of all replicas, `(replicas, dof)`, each with a batch of its own."""
 
@@ -410,7 +411,7 @@ def descend_batch(
 
 @eqx.filter_jit
 def _follow(
-    draw: _Draw, loss: BatchLoss, frame: _Frame, start: Array, key: PRNGKeyArray, blocks: Array
+    draw: Draw, loss: BatchLoss, frame: _Frame, start: Array, key: PRNGKeyArray, blocks: Array
 ) -> _Run:
     """Blocks of steps; variances from every step, the loss once a block."""
 
