@@ -79,7 +79,7 @@ def find_between(
         lambda: console.print("stopping after this round; once more ends at once"), lambda: None
     ) as stop:
         found = path_between(
-            system, *points, ends.store, key=key, budget=budget, report=report,
+            system, points[0], points[1], ends.store, key=key, budget=budget, report=report,
             interrupted=stop.asked,
         )  # fmt: skip
     for file in files:

@@ -209,7 +209,7 @@ def _show(reading: "LossReading", rows: int) -> None:
     """The tables, for people."""
     frame = reading.table()
     columns = [name for name in _SHOWN if name in frame]
-    _table(frame[columns].head(rows))
+    _table(frame.loc[: rows - 1, columns])
     if len(frame) > rows:
         data().print(f"… and {count(len(frame) - rows, 'more minimum')}")
     if reading.ensembles is not None and len(reading.ensembles.sizes) > 1:

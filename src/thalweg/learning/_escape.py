@@ -151,6 +151,7 @@ def sgd_escape(  # noqa: PLR0913 - all but four have defaults
         Draw(batch, replace), loss, gate, jnp.asarray(learning_rate, float), start, as_key(key),
         jnp.asarray(steps // _BLOCK),
     )  # fmt: skip
+    highest = float(np.abs(np.concatenate([inside, curvatures])).max())
     escapes, total = int(np.sum(np.asarray(gone))), int(np.sum(np.asarray(risk)))
     ends = _poisson(escapes)
     return SgdEscape(
@@ -164,13 +165,7 @@ def sgd_escape(  # noqa: PLR0913 - all but four have defaults
         kramers=learning_rate * kramers,
         escapes=escapes,
         steps=total,
-        reasons=_reasons(
-            learning_rate,
-            np.abs(np.concatenate([inside, curvatures])).max(),
-            noises,
-            along,
-            barrier,
-        ),  # fmt: skip
+        reasons=_reasons(learning_rate, highest, noises, along, barrier),
     )
 
 

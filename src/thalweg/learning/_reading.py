@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
@@ -273,7 +274,7 @@ def _volumes(
     if isinstance(start, BoundsStart):
         region = BoxRegion(start.lower, start.upper)
     elif isinstance(start, BoxStart):
-        corner = np.full(start.dof, start.half_width)
+        corner = jnp.full(start.dof, start.half_width)
         region = BoxRegion(-corner, corner)
     values, errors = np.full(len(ids), np.nan), np.full(len(ids), np.nan)
     for point_id in chosen:

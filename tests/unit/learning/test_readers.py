@@ -322,8 +322,12 @@ def test_tables_from_files(tmp_path):
     np.savez(tmp_path / "bad.npz", a=inputs)
     (tmp_path / "bad.csv").write_text("1,2,3\n1,x,2\n")
     (tmp_path / "thin.csv").write_text("1\n2\n")
-    for name, match in (("bad.npz", "expected inputs"), ("bad.csv", "no table"), ("no.csv", "no file"),
-                        ("thin.csv", "target and one input")):  # fmt: skip
+    for name, match in (
+        ("bad.npz", "expected inputs"),
+        ("bad.csv", "no table"),
+        ("thin.csv", "target and one input"),
+        ("no.csv", "no file"),
+    ):
         with pytest.raises(ArgumentError, match=match):
             read_data(tmp_path / name)
 

@@ -1,7 +1,5 @@
 """Sweeps resume, keep to their budgets, and survive a map that fails."""
 
-import json
-
 import jax.numpy as jnp
 import pytest
 
