@@ -232,7 +232,7 @@ def _race(
     def step(carry: tuple[Array, ...], key: PRNGKeyArray) -> tuple[tuple[Array, ...], None]:
         x, gone, risk = carry
         x = jnp.where(gone[:, None], x, descend_batch(draw, loss, learning_rate, x, key))
-        return (x, gone | gate.passed(x), risk + ~gone), None
+        return (x, gone | gate.passed(x), risk + (~gone).astype(risk.dtype)), None
 
     def block(carry: tuple[Array, ...]) -> tuple[Array, ...]:
         number, *state = carry

@@ -38,6 +38,7 @@ from ._report_data import Evidence as Evidence
 from ._report_data import KineticCurves as KineticCurves
 from ._report_data import NetworkFacts as NetworkFacts
 from ._report_data import PathProfile as PathProfile
+from ._report_data import PredictionFacts as PredictionFacts
 from ._report_data import Provenance as Provenance
 from ._report_data import ReportData as ReportData
 from ._report_data import RoundCurves as RoundCurves
