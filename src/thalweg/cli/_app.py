@@ -15,10 +15,12 @@ from ._info import info
 from ._map import map_
 from ._network import network
 from ._path import path
+from ._predict import predict
 from ._rates import rates
 from ._report import report
 from ._sample import sample
 from ._simulate import simulate
+from ._sweep import sweep
 from ._systems import systems
 from ._thermo import thermo
 from ._train import train
@@ -66,6 +68,8 @@ app.command("thermo", short_help="Say what is occupied at which temperature; hea
 )
 app.command("report", short_help="Write everything about a landscape as one HTML file.")(report)
 app.command("path", short_help="Follow the path between two minima.")(path)
+app.command("predict", short_help="Say what the minima of a loss predict, and how well.")(predict)
+app.command("sweep", short_help="Map several systems, and draw their trees side by side.")(sweep)
 app.command("network", short_help="Describe the network of minima as a graph.")(network)
 app.command("info", short_help="Say what a landscape holds and what is missing.")(info)
 app.command("rates", short_help="Say how fast it moves between minima, and by which path.")(rates)

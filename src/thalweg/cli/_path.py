@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from . import _options as options
-from ._find import check_system, find_system
+from ._between import Ends, find_between, is_point
+from ._find import check_system
 from ._runtime import prepare_jax
+from ._system_of import system_of
 from ._talk import (
     CliError,
     check_store,
@@ -18,13 +20,12 @@ from ._talk import (
     reported,
     talk,
 )
-from ._values import count, energy
+from ._values import count, energy, parse_duration
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from thalweg.core import System
-    from thalweg.landscape import Landscape, Pathway, StoreHeader
+    from thalweg.landscape import Landscape, Pathway
 
 _TRAJECTORIES = (".xyz", ".extxyz", ".csv", ".npz")
 _FIGURES = (".png", ".pdf", ".svg")
@@ -33,8 +34,15 @@ _FIGURES = (".png", ".pdf", ".svg")
 @reported
 def path(
     store: options.Store,
-    a: Annotated[int, typer.Argument(metavar="A", help="Id of a minimum.", show_default=False)],
-    b: Annotated[int, typer.Argument(metavar="B", help="Id of another.", show_default=False)],
+    a: Annotated[
+        str,
+        typer.Argument(
+            metavar="A",
+            help="Id of a minimum, or a file of a point: a checkpoint, .npz, .npy or .eqx.",
+            show_default=False,
+        ),
+    ],
+    b: Annotated[str, typer.Argument(metavar="B", help="The other.", show_default=False)],
     via: Annotated[
         str,
         typer.Option(
@@ -73,6 +81,13 @@ def path(
             help="Points to write, evenly spaced. Default: those of the integration.",
         ),
     ] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME", show_default=False, help="Of a search between two files: 60s, 10m."
+        ),
+    ] = None,
+    key: options.Key = 0,
     system: options.System = None,
     energy_name: options.Energy = None,
     csv: Annotated[bool, typer.Option("--csv", help="Print the steps as CSV.")] = False,
@@ -84,25 +99,35 @@ def path(
 
     Both sides of every transition state are followed down, and the pieces are joined to one
     continuous trajectory.
+
+    Where A or B is a file (the parameters of a trained network, say), both are followed to
+    certified minima and a path is searched for; what is found goes into STORE, a new one if need
+    be, which takes --system. The barrier is compared with that of straight lines.
     """
-    check_store(store)
+    between = any(is_point(end) for end in (a, b))
+    if not between:
+        check_store(store)
     files = output or []
-    for file in files:
-        if file.suffix.lower() not in (*_TRAJECTORIES, *_FIGURES):
-            known = ", ".join((*_TRAJECTORIES, *_FIGURES))
-            raise CliError(f"{file}: a path can be written as {known}", f"-o {file.stem}.xyz")
-        check_writable(file)
-    if csv and as_json:
-        raise CliError("--csv and --json both want standard output", "choose one")
+    _check_files(files, csv=csv, as_json=as_json)
     chain = _parse_via(via, temperature)
     if system is not None:
         check_system(system, energy_name)
+    if between:
+        wish = None if budget is None else parse_duration(budget)
+        if via != "lowest" or points is not None:
+            raise CliError("--via and --points go with two minima", "leave them out for files")
+        find_between(
+            Ends(store, a, b, system, energy_name), files, wish, key,
+            csv=csv, as_json=as_json, quiet=quiet,
+        )  # fmt: skip
+        return
+    if budget is not None:
+        raise CliError("--budget goes with a search between two files", "leave it out")
     prepare_jax()
-    found = _follow(store, (a, b), chain, temperature, (system, energy_name))
+    found = _follow(store, (_minimum(a), _minimum(b)), chain, temperature, (system, energy_name))
     if points is not None:
         found = found.resample(points)
-    if found.detours:
-        _tell_detours(found, quiet=quiet)
+    _tell_detours(found, quiet=quiet)
     for file in files:
         _write(found, file)
     if as_json:
@@ -118,6 +143,26 @@ def path(
         f"{count(len(found.points), 'point')} along {found.length:.4f} {found.length_unit}"
         f"{written}."
     )
+
+
+def _check_files(files: list[Path], *, csv: bool, as_json: bool) -> None:
+    """Refuse what cannot be written, before any work."""
+    for file in files:
+        if file.suffix.lower() not in (*_TRAJECTORIES, *_FIGURES):
+            known = ", ".join((*_TRAJECTORIES, *_FIGURES))
+            raise CliError(f"{file}: a path can be written as {known}", f"-o {file.stem}.xyz")
+        check_writable(file)
+    if csv and as_json:
+        raise CliError("--csv and --json both want standard output", "choose one")
+
+
+def _minimum(text: str) -> int:
+    if not text.isdecimal():
+        raise CliError(
+            f"{text!r} is neither the id of a minimum nor a file of a point",
+            "`thalweg info` lists the lowest minima; files end in .npz, .npy or .eqx",
+        )
+    return int(text)
 
 
 def _parse_via(text: str, temperature: float | None) -> list[int] | None:
@@ -164,41 +209,6 @@ def _fastest(landscape: "Landscape", ends: tuple[int, int], temperature: float) 
     chain = transition_rates(landscape, temperature)
     found = chain.fastest_path(positions[ends[0]], positions[ends[1]])
     return network.ts_ids[found.transition_states].tolist()
-
-
-def system_of(
-    header: "StoreHeader", store: str, text: str | None, energy_name: str | None
-) -> "System":
-    """The system that a store is of.
-
-    Args:
-        header: What the store says.
-        store: Its name, for messages.
-        text: What `--system` says; `None` looks the store's name up in the catalogue.
-        energy_name: What `--energy` says.
-
-    Raises:
-        CliError: if it is not in the catalogue, or its fingerprint is another.
-    """
-    from thalweg.core import UnknownSystemError, fingerprint
-
-    again = "say what was mapped: --system NAME, module:object or file.py:object"
-    try:
-        system = find_system(header.name if text is None else text, energy_name, None)
-    except UnknownSystemError as error:
-        if text is not None:
-            raise
-        raise CliError(
-            f"{store} is of {header.name!r}, which is not in the catalogue", again
-        ) from error
-    imported = header.fingerprint.startswith("pathsample:")
-    if not imported and fingerprint(system) != header.fingerprint:
-        raise CliError(
-            f"{store} is not of {text or header.name!r}: the fingerprint of its system is "
-            f"{header.fingerprint}, and this one's is {fingerprint(system)}",
-            again if text is None else "name the system that was mapped",
-        )
-    return system
 
 
 def _write(found: "Pathway", file: Path) -> None:

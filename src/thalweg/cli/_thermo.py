@@ -247,7 +247,7 @@ def _quantum(
     """Quantum oscillators with the frequencies of each minimum, where the system is known."""
     from thalweg.thermo import QuantumEnsemble, vibrational_frequencies
 
-    from ._path import system_of
+    from ._system_of import system_of
 
     frequencies = None
     try:

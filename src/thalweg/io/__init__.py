@@ -20,6 +20,7 @@ Energies and forces of molecules, in kJ/mol and nm:
 - `label_energy`, `label_system`: a method as an energy, and as a system to map.
 - `molecule` (`Molecule`): one from a file or by name, with its bonds.
 - `read_dataset`, `write_dataset`: labelled geometries as npz or extended xyz.
+- `read_point`: the parameters of a trained model from an npz, npy or Equinox file.
 """
 
 from ._ase import system_from_ase as system_from_ase
@@ -55,6 +56,8 @@ from ._pathsample import read_pathsample as read_pathsample
 from ._pathsample import write_pathsample as write_pathsample
 from ._pathway import PATHWAY_SUFFIXES as PATHWAY_SUFFIXES
 from ._pathway import write_pathway as write_pathway
+from ._points import POINT_SUFFIXES as POINT_SUFFIXES
+from ._points import read_point as read_point
 from ._structures import FORCEFIELDS as FORCEFIELDS
 from ._structures import amber_from_file as amber_from_file
 from ._structures import system_from_structure as system_from_structure

@@ -19,6 +19,7 @@ from ._report_data import (
     KineticCurves,
     NetworkFacts,
     PathProfile,
+    PredictionFacts,
     ReportData,
     RoundCurves,
     ThermoCurves,
@@ -168,6 +169,7 @@ def _facts(data: ReportData, core: Packer, points: Packer) -> dict[str, Any]:
         "path": _path(data.path, core, points),
         "statistics": _statistics(data.statistics),
         "contour": _contour(data, core),
+        "predictions": _predictions(data.predictions),
         "provenance": dataclasses.asdict(data.provenance),
         "caveats": data.caveats,
     }
@@ -256,6 +258,23 @@ def _statistics(section: NetworkFacts | Unavailable | None) -> dict[str, Any] | 
         "rows": section.rows,
         "degrees": section.degrees,
         "degreeCounts": section.degree_counts,
+    }
+
+
+def _predictions(section: PredictionFacts | Unavailable | None) -> dict[str, Any] | None:
+    if not isinstance(section, PredictionFacts):
+        return _absent(section)
+    return {
+        "about": section.about,
+        "headings": section.headings,
+        "rows": section.rows,
+        "ensembleHeadings": section.ensemble_headings,
+        "ensembles": section.ensembles,
+        "facts": section.facts,
+        "energies": section.energies,
+        "errors": section.errors,
+        "errorName": section.error_name,
+        "note": section.note,
     }
 
 

@@ -172,6 +172,35 @@ class NetworkFacts:
     degree_counts: Int[np.ndarray, " degrees"]
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PredictionFacts:
+    """What the minima of a loss predict, as texts for tables.
+
+    Attributes:
+        about: On which data, in one sentence.
+        headings: Names of the columns of `rows`.
+        rows: The lowest minima, one a row.
+        ensemble_headings: Names of the columns of `ensembles`.
+        ensembles: Ensembles of the lowest minima, one a row.
+        facts: Name, value and meaning of what concerns all minima.
+        energies: Energy of each minimum, lowest first.
+        errors: Error of each, for a figure.
+        error_name: What kind of error.
+        note: What could not be said and why; may be empty.
+    """
+
+    about: str
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    ensemble_headings: tuple[str, ...]
+    ensembles: tuple[tuple[str, ...], ...]
+    facts: tuple[tuple[str, str, str], ...]
+    energies: tuple[float, ...]
+    errors: tuple[float, ...]
+    error_name: str
+    note: str = ""
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Contour:
     """The energy of a system of two coordinates on a grid.
@@ -240,6 +269,7 @@ class ReportData:
         path: A path between two minima.
         statistics: Statistics of the network.
         contour: Energy on a grid, for two coordinates.
+        predictions: What the minima of a loss predict.
     """
 
     name: str
@@ -261,6 +291,7 @@ class ReportData:
     path: PathProfile | Unavailable | None = None
     statistics: NetworkFacts | Unavailable | None = None
     contour: Contour | None = None
+    predictions: PredictionFacts | Unavailable | None = None
 
     def __post_init__(self):
         count = self.network.n_minima

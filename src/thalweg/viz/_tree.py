@@ -30,12 +30,16 @@ class TreeStyle:
         width_by_size: Whether basins of more minima get thicker lines.
         cmap: Colour map for numbers.
         mark_global_minimum: Whether to mark it.
+        color_range: Numbers at the ends of the colour map; `None` takes those of the tree.
+        color_bar: Whether to explain the colours beside the tree.
     """
 
     linewidth: float | None = None
     width_by_size: bool = False
     cmap: str = SEQUENTIAL
     mark_global_minimum: bool = True
+    color_range: tuple[float, float] | None = None
+    color_bar: bool = True
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -83,7 +87,7 @@ def plot_tree(
     import matplotlib as mpl
     from matplotlib import pyplot as plt
 
-    paint = _paint(tree, color, style.cmap)
+    paint = _paint(tree, color, style)
     with mpl.rc_context(STYLE):
         if ax is None:
             size = figure_size(tree.n_leaves, wide=paint.scale is not None)
@@ -102,7 +106,8 @@ def plot_tree(
         if style.mark_global_minimum:
             _mark(ax, tree, width)
         _label(ax, tree, labels)
-        _explain(ax, paint, color_label)
+        if style.color_bar:
+            _explain(ax, paint, color_label)
     return ax
 
 
@@ -157,13 +162,13 @@ def _lines(tree: DisconnectivityTree, top: float, *, square: bool) -> Float[np.n
     return np.stack([np.stack(corner, axis=1) for corner in corners], axis=1)
 
 
-def _paint(tree: DisconnectivityTree, color: Values | None, cmap: str) -> _Paint:
+def _paint(tree: DisconnectivityTree, color: Values | None, style: TreeStyle) -> _Paint:
     """Colours of the nodes from values of the minima."""
     if color is None or tree.n_leaves == 0:
         return _Paint(colours=INK)
     values = _leaf_values(tree, color)
     if np.issubdtype(values.dtype, np.floating):
-        return _paint_values(tree, values, cmap)
+        return _paint_values(tree, values, style)
     return _paint_groups(tree, values)
 
 
@@ -185,7 +190,9 @@ def _leaf_values(tree: DisconnectivityTree, color: Values) -> np.ndarray:
     return values if np.issubdtype(values.dtype, np.floating) else values.astype(str)
 
 
-def _paint_values(tree: DisconnectivityTree, values: Float[np.ndarray, " n"], cmap: str) -> _Paint:
+def _paint_values(
+    tree: DisconnectivityTree, values: Float[np.ndarray, " n"], style: TreeStyle
+) -> _Paint:
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize, to_rgba
 
@@ -200,7 +207,7 @@ def _paint_values(tree: DisconnectivityTree, values: Float[np.ndarray, " n"], cm
     with np.errstate(invalid="ignore"):
         mean = total / count
     low, high = (values[known].min(), values[known].max()) if known.any() else (0.0, 1.0)
-    scale = ScalarMappable(Normalize(low, high), cmap)
+    scale = ScalarMappable(Normalize(*(style.color_range or (low, high))), style.cmap)
     colours = scale.to_rgba(mean)
     colours[count == 0] = to_rgba(MUTED)
     return _Paint(colours=colours, scale=scale)

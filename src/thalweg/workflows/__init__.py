@@ -4,6 +4,12 @@ from ._agreement import Agreements as Agreements
 from ._agreement import landscape_agreement as landscape_agreement
 from ._agreement_record import Agreement as Agreement
 from ._agreement_record import AgreementConfig as AgreementConfig
+from ._between import Between as Between
+from ._between import BetweenConfig as BetweenConfig
+from ._between import BetweenProgress as BetweenProgress
+from ._between import LineProfile as LineProfile
+from ._between import line_profile as line_profile
+from ._between import path_between as path_between
 from ._config import MapConfig as MapConfig
 from ._config import versions as versions
 from ._fit import candidate as candidate
@@ -30,3 +36,7 @@ from ._sets import SamplingConfig as SamplingConfig
 from ._sets import Sets as Sets
 from ._sets import landscape_points as landscape_points
 from ._sets import make_sets as make_sets
+from ._sweep import Sweep as Sweep
+from ._sweep import SweepEntry as SweepEntry
+from ._sweep import sweep as sweep
+from ._sweep import sweep_trees as sweep_trees

@@ -38,6 +38,7 @@ from thalweg.viz import (
 from ._report_kinetics import kinetic_curves
 from ._report_network import network_facts
 from ._report_path import path_profile
+from ._report_predictions import prediction_facts
 from ._report_states import notable_minima
 from ._report_thermo import thermo_curves
 
@@ -175,6 +176,7 @@ def gather_report(
         path=_path(landscape, found, ends, config),
         statistics=_asked(lambda: network_facts(network)),
         contour=_contour(found, network),
+        predictions=_asked(lambda: prediction_facts(landscape, found)),
     )
 
 

@@ -68,7 +68,8 @@ class Links:
     def _exact(self, i: int, j: int) -> float:
         return self.system.symmetry.align(self._points[i], self._points[j])[1]
 
-    def _learn(self, points: Float[np.ndarray, "minima dof"]) -> PairDistances:
+    def learn(self, points: Float[np.ndarray, "minima dof"]) -> PairDistances:
+        """Distances of these minima; those known from the last time are kept."""
         new = points[len(self._points) :]
         self._points = points
         features = fingerprints(self.system.symmetry, new)
@@ -92,7 +93,7 @@ class Links:
         connected with; then the minima that seem trapped behind too high a barrier, as many; then
         the nearest pairs between pieces.
         """
-        distances = self._learn(points)
+        distances = self.learn(points)
         components = network.components
         lowest = network.global_minimum
         apart = np.flatnonzero(components != components[lowest])

@@ -72,7 +72,7 @@ async function start() {
   page.ready = performance.now();
   // The first picture is on the screen before the rest is built.
   await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
-  for (const build of [thermoSection, kineticsSection, pathSection, completenessSection, networkSection, provenanceSection]) build();
+  for (const build of [thermoSection, kineticsSection, pathSection, predictionsSection, completenessSection, networkSection, provenanceSection]) build();
   watchTheme();
   watchScroll();
   window.thalweg = { page, done: performance.now() };

@@ -1,4 +1,4 @@
-// The sections below the table: thermodynamics, kinetics, a path, completeness, network, provenance.
+// The sections below the table: thermodynamics, kinetics, a path, completeness, predictions, network, provenance.
 
 function figure(title, series, spec, note) {
   const host = element("div");
@@ -184,6 +184,22 @@ function completenessSection() {
     { name: "Chao's lower bound of all", x: rounds.searches, y: least, colour: group(1), dash: "5 3" },
   ], { x: { label: "Searches" }, y: { label: "Number", from: 0 } });
   node.append(element("div", { class: "grid two", style: "margin-top:24px" }, curve("Minima, as the map grew", rounds.minima, rounds.minimaBound), curve("Transition states, as the map grew", rounds.transitionStates, rounds.tsBound)));
+}
+
+function predictionsSection() {
+  const found = page.facts.predictions;
+  if (!found) return;
+  const node = section("predictions", "Predictions", found.about);
+  if (found.reason) { node.append(absent(found)); return; }
+  const line = (cells, tag) => element("tr", {}, ...cells.map((cell) => element(tag, tag === "th" ? { scope: "col" } : { class: "number" }, cell)));
+  const grid = (headings, rows) => element("div", { style: "overflow-x:auto" }, element("table", { class: "lines" }, element("thead", {}, line(headings, "th")), element("tbody", {}, ...rows.map((row) => line(row, "td")))));
+  const facts = found.facts.map(([name, value, meaning]) => element("tr", {}, element("th", { scope: "row" }, name), element("td", { class: "number" }, value), element("td", {}, meaning)));
+  const series = [{ name: "minima", kind: "points", x: found.energies, y: found.errors, colour: group(0) }];
+  node.append(grid(found.headings, found.rows),
+    element("div", { class: "grid two", style: "margin-top:24px" }, element("div", {}, element("table", { class: "lines" }, element("tbody", {}, ...facts))),
+      figure(`${found.errorName} against loss`, series, { x: { label: "Loss with its penalty" }, y: { label: found.errorName, from: 0 } })));
+  if (found.ensembles.length) node.append(element("h3", {}, "Ensembles of the lowest minima"), grid(found.ensembleHeadings, found.ensembles));
+  if (found.note) node.append(element("p", { class: "about" }, found.note));
 }
 
 function networkSection() {
