@@ -20,6 +20,7 @@ save_figure(ax.figure, "lj13.pdf")
 ```
 """
 
+from ._comparison import write_comparison as write_comparison
 from ._dynamics import plot_trajectories as plot_trajectories
 from ._flow_graph import plot_flow_graph as plot_flow_graph
 from ._flow_report import flow_report_html as flow_report_html

@@ -1,7 +1,6 @@
 """The report of a flow: its graph, its rests and cycles with their evidence, as one HTML file."""
 
 import html
-import io
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from thalweg.landscape import FlowGraph, FlowNode
 from ._flow_graph import plot_flow_graph
 from ._report import asset, check_page, fill
 from ._report_data import Provenance
+from ._svg import inline_svg
 
 _COORDINATES = 6
 _LIMITS = (
@@ -64,7 +64,7 @@ def flow_report_html(graph: FlowGraph, provenance: Provenance) -> str:
             "description": html.escape(str(graph)),
             "style": asset("report.css"),
             "facts": _facts(graph),
-            "drawing": _drawing(graph),
+            "drawing": inline_svg(plot_flow_graph(graph).figure),
             "caption": "Attractors are the larger, the more random starts came to them; an arrow "
             "is a way out of an unstable rest.",
             "about": _about(graph),
@@ -185,18 +185,3 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
     body = "".join(f"<tr>{line(row, 'td')}</tr>" for row in rows)
     return f"<thead><tr>{line(heads, 'th')}</tr></thead><tbody>{body}</tbody>"
-
-
-def _drawing(graph: FlowGraph) -> str:
-    """The picture of the graph as inline SVG, the same bytes for the same graph."""
-    import matplotlib as mpl
-    import matplotlib.pyplot as plt
-
-    with mpl.rc_context({"svg.hashsalt": "thalweg", "svg.fonttype": "path"}):
-        figure: Any = plot_flow_graph(graph).figure
-        buffer = io.StringIO()
-        plain = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-        figure.savefig(buffer, format="svg", bbox_inches="tight", metadata=plain)
-        plt.close(figure)
-    text = buffer.getvalue()
-    return text[text.index("<svg") :]

@@ -1,9 +1,9 @@
 """The journeys: the only place that owns a plan."""
 
-from ._agreement import Agreements as Agreements
+from ._agreement import LandscapeAgreements as LandscapeAgreements
 from ._agreement import landscape_agreement as landscape_agreement
-from ._agreement_record import Agreement as Agreement
 from ._agreement_record import AgreementConfig as AgreementConfig
+from ._agreement_record import LandscapeAgreement as LandscapeAgreement
 from ._between import Between as Between
 from ._between import BetweenConfig as BetweenConfig
 from ._between import BetweenProgress as BetweenProgress

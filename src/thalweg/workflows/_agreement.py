@@ -4,6 +4,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -15,7 +16,7 @@ from thalweg.landscape import Collector, Landscape, Store, TransitionNetwork
 from thalweg.search import Climb, EigenvectorFollowing, quench_many
 
 from ._agreement_ensembles import Ensembles
-from ._agreement_record import Agreement, AgreementConfig, Judge, known
+from ._agreement_record import AgreementConfig, Judge, LandscapeAgreement, known
 from ._config import MapConfig
 from ._map import MapProgress, explore, store_header
 from ._sets import PlanProgress, Report
@@ -28,7 +29,7 @@ _SEPARATE = 3.0
 
 
 @dataclasses.dataclass(frozen=True)
-class Agreements:
+class LandscapeAgreements:
     """All of them.
 
     Attributes:
@@ -38,9 +39,20 @@ class Agreements:
         temperature: In K.
     """
 
-    records: tuple[Agreement, ...]
+    records: tuple[LandscapeAgreement, ...]
     states: tuple[int, int | None]
     temperature: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return dataclasses.asdict(self)
+
+    @staticmethod
+    def from_dict(facts: Mapping[str, Any]) -> "LandscapeAgreements":
+        """Back from JSON, where NaN is null."""
+        records = [LandscapeAgreement.from_facts(record) for record in facts["records"]]
+        a, b = facts["states"]
+        return LandscapeAgreements(tuple(records), (a, b), facts["temperature"])
 
 
 def landscape_agreement(
@@ -53,7 +65,7 @@ def landscape_agreement(
     seeds_from: str | None = None,
     report: Report | None = None,
     stop: Callable[[], bool] | None = None,
-) -> Agreements:
+) -> LandscapeAgreements:
     """Map a molecule under force fields and under the method that labels, and compare.
 
     Maps are kept in the folder as `NAME.db` and `reference.db`; the same call goes on from them.
@@ -109,7 +121,7 @@ def landscape_agreement(
         if ensembles is not None:
             found = dataclasses.replace(found, **ensembles.correction(system))
         records.append(found)
-    return Agreements(tuple(records), (a, b), config.temperature)
+    return LandscapeAgreements(tuple(records), (a, b), config.temperature)
 
 
 def _mapped(

@@ -2,6 +2,8 @@
 
 import dataclasses
 import math
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -52,7 +54,7 @@ class AgreementConfig:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Agreement:
+class LandscapeAgreement:
     """How the landscape of one force field agrees with the reference.
 
     A stationary point of the reference is matched if a quench (a climb) from it ends near it, and
@@ -95,6 +97,35 @@ class Agreement:
     correction: float = math.nan
     correction_error: float = math.nan
 
+    @staticmethod
+    def from_facts(facts: Mapping[str, Any]) -> "LandscapeAgreement":
+        """Back from JSON, where NaN is null."""
+        fields: dict[str, Any] = {k: math.nan if v is None else v for k, v in facts.items()}
+        return LandscapeAgreement(**fields)
+
+    def cells(self, temperature: float) -> Iterator[tuple[str, str]]:
+        """Headings and texts of a table's row.
+
+        Args:
+            temperature: In K, for the headings.
+        """
+        yield "minima", f"{self.minima}"
+        yield "matched", f"{self.matched_minima}/{self.of_minima}"
+        yield "moved / Å", _told(self.displacement, ".2f")
+        yield "energy / kcal/mol", _told(self.energy_error, ".2f")
+        yield "saddles", f"{self.transition_states}"
+        yield "matched saddles", f"{self.matched_transition_states}/{self.of_transition_states}"
+        yield "barrier / kcal/mol", _told(self.barrier_error, ".2f")
+        yield f"C({temperature:g} K) / k", _told(self.heat_capacity, ".2f")
+        yield "log₁₀ k/k₀", _told(self.log_rate, "+.2f")
+        yield "F_B - F_A", _told(self.harmonic, "+.2f")
+        error = f" ± {self.correction_error:.2f}" if math.isfinite(self.correction) else ""
+        yield "its error by BAR", _told(-self.correction, "+.2f") + error
+
+
+def _told(value: float, form: str) -> str:
+    return format(value, form) if math.isfinite(value) else "-"
+
 
 class Judge:
     """The reference's landscape, and what of it others have.
@@ -114,12 +145,12 @@ class Judge:
         self.a = int(np.flatnonzero(self.network.ids == a)[0])
         self.b = None if b is None else int(np.flatnonzero(self.network.ids == b)[0])
 
-    def itself(self, name: str) -> Agreement:
+    def itself(self, name: str) -> LandscapeAgreement:
         """The reference's own line."""
         states = None if self.b is None else (self.a, self.b)
         own = _Own.of(self.target, states, self.config.temperature)
         n, m = self.network.n_minima, self.network.n_transition_states
-        return Agreement(
+        return LandscapeAgreement(
             name=name,
             minima=n,
             transition_states=m,
@@ -135,7 +166,7 @@ class Judge:
             harmonic=own.harmonic,
         )
 
-    def judged(self, name: str, system: System, landscape: Landscape) -> Agreement:
+    def judged(self, name: str, system: System, landscape: Landscape) -> LandscapeAgreement:
         """One force field against the reference."""
         network = self.network
         ended, energies, moved, same = self._minima(system)
@@ -153,7 +184,7 @@ class Judge:
             None if self.b is None else (self.a, self.b),
             self.config.temperature,
         )
-        return Agreement(
+        return LandscapeAgreement(
             name=name,
             minima=landscape.network.n_minima,
             transition_states=landscape.network.n_transition_states,
