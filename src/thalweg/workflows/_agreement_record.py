@@ -8,7 +8,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from thalweg.core import KJ, ArgumentError, Outcome, System, solve_many
+from thalweg.core import ArgumentError, Outcome, System, solve_many
 from thalweg.kinetics import rate
 from thalweg.landscape import Landscape
 from thalweg.search import Climb, EigenvectorFollowing, quench_many
@@ -259,7 +259,7 @@ class _Own:
         ids = landscape.network.ids
         speed = rate(landscape, int(ids[a]), int(ids[b]), temperature=temperature)
         weights = ensemble.log_weights(temperature)
-        gap = -KJ.boltzmann * temperature * float(weights[b] - weights[a]) / _KCAL
+        gap = -ensemble.boltzmann * temperature * float(weights[b] - weights[a]) / _KCAL
         return cls(capacity, math.log10(speed) if speed > 0 else math.nan, gap)
 
 
