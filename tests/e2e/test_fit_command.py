@@ -113,3 +113,32 @@ def test_from_nothing_to_a_front(tmp_path):
     train = Dataset.load(where / "train.npz")
     assert train.labelled.all()
     assert len(np.unique(train.groups)) == 4
+
+
+def test_compare_writes_a_page(fitted, folder, tmp_path):
+    page = tmp_path / "water.html"
+    done = CliRunner().invoke(app, ["compare", str(folder), "--report", str(page)])
+    assert done.exit_code == 0, done.output
+    text = page.read_text(encoding="utf-8")
+    assert "harmonic *" in text
+    assert text.count("<svg") >= 2
+    assert "{{" not in text
+
+
+def test_a_fitted_force_field_is_an_energy(fitted, folder, tmp_path):
+    """The file that the fit wrote, mapped; another molecule is refused by name."""
+    from ase.build import molecule as build
+    from ase.io import write
+
+    for name, atoms in (("water", "H2O"), ("methanol", "CH3OH")):
+        write(tmp_path / f"{name}.xyz", build(atoms))
+    energy = ["--energy", str(folder / "harmonic.forcefield.npz")]
+    wrong = CliRunner().invoke(app, ["map", str(tmp_path / "methanol.xyz"), *energy])
+    assert wrong.exit_code != 0
+    assert "6 atoms" in wrong.output
+
+
+def test_landscapes_need_a_fit_that_came_to_its_end(fitted, folder):
+    done = CliRunner().invoke(app, ["compare", str(folder), "--landscapes", "class2"])
+    assert done.exit_code != 0
+    assert "no force field 'class2'" in done.output
