@@ -160,6 +160,7 @@ def test_symmetry_functions_are_their_definition():
     np.testing.assert_allclose(listed, expected, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_vector_features_turn_with_the_structure():
     """Scalars stay, vectors turn, to 10⁻¹⁰; with neighbours listed as well."""
     block = EquivariantMessages.for_topology(WATER, key=jax.random.key(1), features=8)

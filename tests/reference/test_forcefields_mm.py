@@ -215,6 +215,7 @@ def test_mmff_term_by_term(alkyne):
     assert energies["coulomb"] * other == pytest.approx(theirs("Ele"), rel=1e-9)
 
 
+@pytest.mark.slow
 def test_class_two_keeps_permutations(alkyne):
     """Exchanging the equivalent atoms of a methyl and of a CH2 group, every coupling on."""
     topology, x = alkyne
@@ -240,6 +241,7 @@ def test_class_two_keeps_permutations(alkyne):
     assert np.all(np.isfinite(gradient))
 
 
+@pytest.mark.slow
 def test_linear_alkyne_has_forces():
     """Propyne, its carbon atoms exactly in a line: no NaN, with class I, class II and MMFF94."""
     topology, x = topology_from_smiles("CC#C", seed=1)

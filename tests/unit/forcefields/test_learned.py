@@ -80,6 +80,7 @@ def test_listed_neighbours_and_fillers_change_nothing(energies):
         np.testing.assert_allclose(listed[name], energy, rtol=1e-11, err_msg=name)
 
 
+@pytest.mark.slow
 def test_single_precision_is_the_networks_and_not_the_energys():
     made = blocks("float32")
     single = ForceField(CLUSTER, {name: made[name] for name in ("functions", "equivariant")})

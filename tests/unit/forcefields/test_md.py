@@ -106,6 +106,7 @@ def test_equipartition():
     assert found.mean == pytest.approx(300.0, abs=4 * found.error + 0.5)
 
 
+@pytest.mark.slow
 def test_respa_with_one_inner_step_is_verlet():
     whole = harmonic_water()
     fast = whole.blocks["bonds"]

@@ -101,6 +101,7 @@ def _minimum(force_field):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_normal_modes_of_no_minimum_are_refused():
     exact = harmonic_water()
     turned = _minimum(exact) * np.array([1.0, 0.3, 1.0])
@@ -127,6 +128,7 @@ def test_a_torsion_scan_turns_one_side_only():
         torsion_scan(chain, x, (0, 3))
 
 
+@pytest.mark.slow
 def test_heating_reaches_further_out():
     exact = harmonic_water()
     x, stage = heated(
