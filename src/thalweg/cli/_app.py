@@ -14,6 +14,7 @@ from ._info import info
 from ._map import map_
 from ._network import network
 from ._path import path
+from ._points import points
 from ._rates import rates
 from ._report import report
 from ._sample import sample
@@ -66,6 +67,7 @@ app.command("thermo", short_help="Say what is occupied at which temperature; hea
 app.command("report", short_help="Write everything about a landscape as one HTML file.")(report)
 app.command("path", short_help="Follow the path between two minima.")(path)
 app.command("network", short_help="Describe the network of minima as a graph.")(network)
+app.command("points", short_help="Find stationary points of every index of a small system.")(points)
 app.command("info", short_help="Say what a landscape holds and what is missing.")(info)
 app.command("rates", short_help="Say how fast it moves between minima, and by which path.")(rates)
 app.command("sample", short_help="Sample a weight that is seen through noise.")(sample)

@@ -106,8 +106,8 @@ def matern(square: Float[Array, "*shape"], nu: Scalar) -> Float[Array, "*shape"]
 
 
 def gaussian_process_system(
-    inputs: Float[Array | np.ndarray, "rows features"],
-    targets: Float[Array | np.ndarray, " rows"],
+    inputs: Array | np.ndarray,
+    targets: Array | np.ndarray,
     *,
     kernel: str = "rbf",
     relevance: bool = False,
