@@ -45,10 +45,11 @@ def test_rattlers_are_the_unexplained_zero_modes():
         certificate = found.certificate
         if certificate.outcome.name not in {"success", "unexplained_zero_modes"}:
             continue
-        touching = np.max(overlaps(built, found.x), axis=1) > 0
-        rattlers = int(np.sum(~touching))
-        assert certificate.zero_modes == certificate.expected_zero_modes + 3 * rattlers
-        assert (certificate.outcome.name == "success") == (rattlers == 0)
-        rattling.append(rattlers)
+        free = int(np.sum(np.max(overlaps(built, found.x), axis=1) <= 0))
+        surplus = certificate.zero_modes - certificate.expected_zero_modes
+        # Marginal packings have collective zero modes besides.
+        assert surplus >= 3 * free
+        assert (certificate.outcome.name == "success") == (surplus == 0)
+        rattling.append(free)
     assert len(rattling) > 20
     assert max(rattling) > 0
