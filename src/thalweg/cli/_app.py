@@ -15,6 +15,7 @@ from ._info import info
 from ._map import map_
 from ._network import network
 from ._path import path
+from ._points import points
 from ._predict import predict
 from ._rates import rates
 from ._report import report
@@ -71,6 +72,7 @@ app.command("path", short_help="Follow the path between two minima.")(path)
 app.command("predict", short_help="Say what the minima of a loss predict, and how well.")(predict)
 app.command("sweep", short_help="Map several systems, and draw their trees side by side.")(sweep)
 app.command("network", short_help="Describe the network of minima as a graph.")(network)
+app.command("points", short_help="Find stationary points of every index of a small system.")(points)
 app.command("info", short_help="Say what a landscape holds and what is missing.")(info)
 app.command("rates", short_help="Say how fast it moves between minima, and by which path.")(rates)
 app.command("sample", short_help="Sample a weight that is seen through noise.")(sample)

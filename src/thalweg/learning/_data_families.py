@@ -30,7 +30,7 @@ def _clusters(name: str, text: str) -> int:
 
 def _kmeans(name: str, match: re.Match[str]) -> System:
     clusters = _clusters(name, match[1])
-    return kmeans_system(iris(), clusters, beta=float(match[2] or 5.0), name=name)
+    return kmeans_system(iris(), clusters, beta=float(match[2] or 20.0), name=name)
 
 
 def _mixture(name: str, match: re.Match[str]) -> System:
@@ -70,7 +70,7 @@ DATA_FAMILIES = (
         "kmeans-iris<K>-b<B>",
         "kmeans-iris3",
         rf"kmeans-iris(\d)(?:-b{_NUMBER})?",
-        "soft k-means of Fisher's irises, K ≤ 8 clusters, inverse temperature B (5)",
+        "soft k-means of Fisher's irises, K ≤ 8 clusters, inverse temperature B (20)",
         _kmeans,
     ),
     Family(

@@ -64,11 +64,15 @@ class GaussianProcess(AbstractEnergy):
     def covariance(self, x: Point) -> Float[Array, "rows rows"]:
         """The kernel of the inputs, without noise."""
         scaled = self.inputs * jnp.exp(-x[: self.lengths])
-        square = jnp.sum((scaled[:, None] - scaled[None]) ** 2, axis=2)
         signal = jnp.exp(2.0 * x[self.lengths])
         if self.kernel == "rbf":
-            return signal * jnp.exp(-0.5 * square)
-        return signal * matern(square, jnp.exp(x[self.lengths + 2]))
+            return signal * jnp.exp(-0.5 * jnp.sum((scaled[:, None] - scaled) ** 2, axis=2))
+        # The quadrature is dear: each pair once.
+        first, second = np.triu_indices(len(scaled), 1)
+        square = jnp.sum((scaled[first] - scaled[second]) ** 2, axis=1)
+        upper = jnp.zeros((len(scaled),) * 2, x.dtype)
+        upper = upper.at[first, second].set(matern(square, jnp.exp(x[self.lengths + 2])))
+        return signal * (upper + upper.T + jnp.eye(len(scaled), dtype=x.dtype))
 
     def __call__(self, x: Point) -> Scalar:
         """Minus the log posterior density of the logarithms `x`, up to the prior's constant."""
@@ -106,8 +110,8 @@ def matern(square: Float[Array, "*shape"], nu: Scalar) -> Float[Array, "*shape"]
 
 
 def gaussian_process_system(
-    inputs: Float[Array | np.ndarray, "rows features"],
-    targets: Float[Array | np.ndarray, " rows"],
+    inputs: Array | np.ndarray,
+    targets: Array | np.ndarray,
     *,
     kernel: str = "rbf",
     relevance: bool = False,
