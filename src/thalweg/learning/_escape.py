@@ -162,7 +162,7 @@ def sgd_escape(  # noqa: PLR0913 - all but four have defaults
         rate=escapes / total,
         low=ends[0] / total,
         high=ends[1] / total,
-        kramers=learning_rate * kramers,
+        kramers=float(learning_rate * kramers),
         escapes=escapes,
         steps=total,
         reasons=_reasons(learning_rate, highest, noises, along, barrier),
