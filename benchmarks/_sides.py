@@ -51,6 +51,8 @@ CODES = {
     "pele": Code("side_pele.py", ROOT / ".venv-pele" / "bin" / "python"),
     "thalweg-training": Code("side_thalweg_training.py", _OURS),
     "thalweg-forcefields": Code("side_thalweg_forcefields.py", _OURS),
+    "thalweg-learning": Code("side_thalweg_learning.py", _OURS),
+    "learning": Code("side_learning.py", _OURS),
     "openmm": Code("side_openmm.py", _OURS),
     "torch": Code("side_torch.py", ROOT / ".venv-torch" / "bin" / "python"),
     "topsearch": Code("side_topsearch.py", ROOT / ".venv-topsearch" / "bin" / "python"),

@@ -18,6 +18,7 @@ BENCHMARKS = {
     "certificates": "certificates of a thousand circuits in one call",
     "training": "CPU seconds of one training step of recurrent circuits",
     "forcefields": "energy and forces of alanine dipeptide with Amber14",
+    "learning": "certified minima and transition states of a network's loss per CPU-minute",
     "saddles": "certified transition states of LJ13 per CPU-minute",
 }
 

@@ -6,16 +6,19 @@ import time
 import numpy as np
 import numpy.random as global_draws  # noqa: TID251  topsearch draws from the global generator
 from serve import serve
-from topsearch.data.coordinates import AtomicCoordinates
+from topsearch.data.coordinates import AtomicCoordinates, StandardCoordinates
 from topsearch.data.kinetic_transition_network import KineticTransitionNetwork
 from topsearch.global_optimisation.basin_hopping import BasinHopping
-from topsearch.global_optimisation.perturbations import AtomicPerturbation
+from topsearch.global_optimisation.perturbations import AtomicPerturbation, StandardPerturbation
 from topsearch.minimisation import lbfgs
 from topsearch.potentials.atomic import LennardJones
+from topsearch.potentials.potential import Potential
 from topsearch.sampling.exploration import NetworkSampling
 from topsearch.similarity.molecular_similarity import MolecularSimilarity
+from topsearch.similarity.similarity import StandardSimilarity
 from topsearch.transition_states.hybrid_eigenvector_following import HybridEigenvectorFollowing
 from topsearch.transition_states.nudged_elastic_band import NudgedElasticBand
+from triatomic_loss import Loss
 
 
 class OutOfTimeError(Exception):
@@ -90,5 +93,61 @@ def landscape(atoms: int, seed: int, hops: int, budget: float) -> dict:
     }
 
 
+class NetworkLoss(Potential):
+    """A network's loss with its gradient: more than the package's own fits give it."""
+
+    def __init__(self, data: str, l2: float):
+        super().__init__()
+        self.loss = Loss(data, l2)
+
+    def function(self, position: np.ndarray) -> float:
+        return self.loss.value_and_grad(position)[0]
+
+    def gradient(self, position: np.ndarray, displacement: float = 1e-6) -> np.ndarray:
+        return self.loss.value_and_grad(position)[1]
+
+    def function_gradient(self, position: np.ndarray) -> tuple[float, np.ndarray]:
+        return self.loss.value_and_grad(position)
+
+
+def loss(data: str, l2: float, dof: int, hops: int, budget: float, out: str) -> dict:
+    """Minima of a loss by basin hopping, then connections, within CPU seconds `budget`."""
+    global_draws.seed(0)  # noqa: NPY002
+    network, began, ended = KineticTransitionNetwork(), time.process_time(), True
+
+    def stop(*_: object) -> None:
+        raise OutOfTimeError
+
+    potential = NetworkLoss(data, l2)
+    coords = StandardCoordinates(dof, [(-30.0, 30.0)] * dof)
+    coords.position = global_draws.normal(size=dof)  # noqa: NPY002
+    similarity = StandardSimilarity(0.1, 1e-4)
+    sampling = NetworkSampling(
+        ktn=network,
+        coords=coords,
+        global_optimiser=BasinHopping(network, potential, similarity, StandardPerturbation(2.0)),
+        single_ended_search=HybridEigenvectorFollowing(potential, 1e-4, 150, 0.1),
+        double_ended_search=NudgedElasticBand(potential, 50.0, 10.0, 20, 1e-2),
+        similarity=similarity,
+    )
+    hopping = None
+    signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, budget)
+    try:
+        sampling.get_minima(coords, hops, 1e-5, 0.1, test_valid=True)
+        hopping = time.process_time() - began
+        sampling.get_transition_states("ClosestEnumeration", 4)
+    except OutOfTimeError:
+        ended = False
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0.0)
+    spent = time.process_time() - began
+    minima = [row["coords"] for _, row in network.G.nodes(data=True)]
+    saddles = [row["coords"] for *_, row in network.G.edges(data=True)]
+    for name, rows in (("minima", minima), ("saddles", saddles)):
+        np.save(f"{out}-{name}.npy", np.array(rows, float).reshape(-1, dof))
+    return {"cpu": spent, "ended": ended, "hopping": hopping}
+
+
 if __name__ == "__main__":
-    serve({"landscape": landscape})
+    serve({"landscape": landscape, "loss": loss})

@@ -52,6 +52,9 @@ from ._escape import SgdEscape as SgdEscape
 from ._escape import sgd_escape as sgd_escape
 from ._files import held_out_data as held_out_data
 from ._files import read_data as read_data
+from ._joints import circuit_system as circuit_system
+from ._joints import forcefield_system as forcefield_system
+from ._joints import formaldehyde_charges as formaldehyde_charges
 from ._minibatch import frozen_minibatch as frozen_minibatch
 from ._minibatch import minibatch_energy as minibatch_energy
 from ._mlp import ACTIVATIONS as ACTIVATIONS

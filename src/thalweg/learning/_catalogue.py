@@ -5,6 +5,7 @@ import re
 from thalweg.core import System, UnknownSystemError
 from thalweg.energies import Family
 
+from ._joints import circuit_system, forcefield_system, formaldehyde_charges
 from ._mlp import Mlp
 from ._named import (
     digits_data,
@@ -82,6 +83,19 @@ def _linear(name: str, match: re.Match[str]) -> System:
     )
 
 
+def _circuit(name: str, match: re.Match[str]) -> System:
+    """Exclusive or by divisive normalisation."""
+    units = _rows(name, match[1], 2, 1, 64)
+    return circuit_system(
+        units, xor_data(), criterion="squared-error", l2=float(match[2]), name=name
+    )
+
+
+def _charges(name: str, match: re.Match[str]) -> System:
+    force_field, dataset = formaldehyde_charges()
+    return forcefield_system(force_field, dataset, l2=float(match[1]), name=name)
+
+
 FAMILIES: tuple[Family, ...] = (
     Family(
         "ljat3-h<H>-l<L>",
@@ -118,5 +132,19 @@ FAMILIES: tuple[Family, ...] = (
         rf"linear-{_HIDDEN}-{_LAMBDA}",
         "squared error of a deep linear network, solvable: one minimum, every saddle strict",
         _linear,
+    ),
+    Family(
+        "organics-h<H>-l<L>",
+        "organics-h2-l0.01",
+        rf"organics-h(\d+)-{_LAMBDA}",
+        "squared error of a normalising circuit of H units that learns exclusive or",
+        _circuit,
+    ),
+    Family(
+        "formaldehyde-charges-l<L>",
+        "formaldehyde-charges-l0.01",
+        rf"formaldehyde-charges-{_LAMBDA}",
+        "force error of point charges fitted to a molecule: q and -q are one fit",
+        _charges,
     ),
 )
