@@ -226,7 +226,7 @@ def _show(reading: "LossReading", rows: int) -> None:
     if reading.ensembles is not None and len(reading.ensembles.sizes) > 1:
         _heading("ensembles of the lowest minima, gain over the lowest (95 %)")
         found = reading.ensembles
-        head = ["size", *(part for m in found.measures for part in (m, "gain"))]
+        head = ["n", *(part for m in found.measures for part in (m, "gain"))]
         _print(
             head,
             [
@@ -252,7 +252,7 @@ def _gain(found: "EnsembleScores", size: int, measure: int) -> tuple[str, str]:
     low, high = found.gain_first[size, measure]
     return (
         f"{found.values[size, measure]:.4f}",
-        f"{0.5 * (low + high):+.4f} ± {0.5 * (high - low):.4f}",
+        f"{0.5 * (low + high):+.3f} ± {0.5 * (high - low):.3f}",
     )
 
 
