@@ -295,7 +295,7 @@ class _Search:
         found = [Assignment(*one[1:]) for one in settled]
         open_layers = [k for k, one in enumerate(settled) if not one[0].all()]
         for number in open_layers:
-            allowed = choices.allowed[number].any(axis=2)
+            allowed = np.any(choices.allowed[number], axis=2)
             _, units = linear_sum_assignment(np.where(allowed, 0.0, 1.0))
             if not allowed[np.arange(len(units)), units].all():
                 return None
@@ -353,7 +353,7 @@ def _settled(
 def _propagate(allowed: Bool[np.ndarray, "places units signs"]) -> bool:
     """A unit can be in one place only; whether every place and unit still has a choice."""
     while True:
-        pairs = allowed.any(axis=2)
+        pairs: np.ndarray = np.any(allowed, axis=2)
         if not (pairs.any(axis=1).all() and pairs.any(axis=0).all()):
             return False
         before = int(pairs.sum())
@@ -366,7 +366,7 @@ def _propagate(allowed: Bool[np.ndarray, "places units signs"]) -> bool:
         taken = np.zeros(len(allowed), bool)
         taken[units] = True
         allowed[np.ix_(~mask, taken)] = False
-        pairs = allowed.any(axis=2)
+        pairs = np.any(allowed, axis=2)
         sought = np.flatnonzero(pairs.sum(axis=0) == 1)
         places = pairs[:, sought].argmax(axis=0)
         if len(np.unique(places)) < len(places):

@@ -31,7 +31,7 @@ from thalweg.learning import (
 )
 from thalweg.search import certify_many, quench_many
 
-INPUTS = np.asarray(jax.random.normal(jax.random.key(3), (50, 2)))
+INPUTS = np.array(jax.random.normal(jax.random.key(3), (50, 2)))
 CLASSES = (INPUTS[:, 0] * INPUTS[:, 1] > 0).astype(int) + (INPUTS[:, 0] > 1)
 DATA = LearningData(INPUTS, CLASSES)
 NUMBERS = LearningData(INPUTS, np.stack([INPUTS[:, 0] ** 2, INPUTS[:, 1]], axis=1))
