@@ -15,12 +15,14 @@ import typer.main
 from thalweg.cli import _app
 from thalweg.core import LANE_WIDTH
 from thalweg.landscape import Tolerance
+from thalweg.learning import LossEnergy
 from thalweg.search import LBFGS, _certify, _saddle
 from thalweg.workflows import MapConfig
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
 SLOW = {
+    "losses.md",
     "volume.md",
     "map-an-ase-system.md",
     "map-a-cluster.md",
@@ -121,6 +123,9 @@ def test_help_states_the_defaults_of_the_config():
         ("certificate", "At most four steps", _certify._NEWTON_STEPS == 4),
         ("certificate", r"than $10^{-7} \lambda", _certify._EXACT_ZERO == 1e-7),
         ("certificate", r"($10^{-4} \lambda", _certify._DIFFERENCE_ZERO == 1e-4),
+        ("certificate", r"$10^{-11} \lambda", LossEnergy.zero_cut == 1e-11),
+        ("certificate", r"shorter than $10^{-4}$", _certify._LEFT == 1e-4),
+        ("certificate", "longer than a tenth", _certify._FOR_EVER == 0.1),
         ("certificate", "is 0.02 of the system's", _saddle.PUSH_OFF == 0.02),
         ("identity", "energy=1e-8", Tolerance().energy == 1e-8),
     ],

@@ -82,7 +82,7 @@ class RowCriterion(AbstractCriterion):
 
     function: Callable[..., Any] = eqx.field(static=True)
 
-    def __call__(self, outputs: Outputs, targets: Array) -> Float[Array, " n"]:
+    def __call__(self, outputs: Outputs, targets: Array) -> Array:
         """What the function says."""
         return self.function(outputs, targets)
 
@@ -130,7 +130,7 @@ class PairwiseAuc(AbstractCriterion):
             raise ArgumentError(f"positive={self.positive} is no class of 0 to {data.classes}")
 
 
-def log_odds(outputs: Outputs) -> Outputs:
+def log_odds(outputs: Outputs) -> Float[Array, "n classes"]:
     """Logarithm of the odds of each class; of two classes where there is one output."""
     if outputs.shape[1] == 1:
         return jnp.concatenate([-outputs, outputs], axis=1)

@@ -6,7 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, Num
+from jaxtyping import Array, Bool, Float, Int, Num
 
 from thalweg.core import ArgumentError, as_key
 
@@ -31,7 +31,7 @@ class LearningData(eqx.Module):
     def __init__(
         self,
         inputs: Num[np.ndarray | Array, "n features"] | Num[np.ndarray | Array, " n"],
-        targets: Num[np.ndarray | Array, "n *outputs"],
+        targets: Num[np.ndarray | Array, "m *outputs"] | Bool[np.ndarray | Array, " m"],
         *,
         classes: int | None = None,
         names: tuple[str, ...] | None = None,
@@ -52,6 +52,7 @@ class LearningData(eqx.Module):
         rows = np.asarray(inputs, dtype=np.float64)
         rows = rows[:, None] if rows.ndim == 1 else rows
         wanted = np.asarray(targets)
+        wanted = wanted.astype(np.int64) if wanted.dtype == bool else wanted
         if len(rows) != len(wanted) or len(rows) == 0:
             raise ArgumentError(
                 f"there are {len(rows)} rows of inputs and {len(wanted)} targets",
@@ -92,12 +93,8 @@ class LearningData(eqx.Module):
     def rows(self, index: Int[np.ndarray | Array, " some"] | slice) -> "LearningData":
         """Some of the rows, with the number of classes and the names of the whole."""
         chosen = np.arange(len(self))[index]
-        return LearningData(
-            np.asarray(self.inputs)[chosen],
-            np.asarray(self.targets)[chosen],
-            classes=self.classes,
-            names=self.names,
-        )
+        part = (self.inputs[chosen], self.targets[chosen])
+        return eqx.tree_at(lambda data: (data.inputs, data.targets), self, part)
 
     def split(self, key: int | Array, share: float = 0.5) -> tuple["LearningData", "LearningData"]:
         """Train and test rows by a random permutation.
@@ -107,7 +104,7 @@ class LearningData(eqx.Module):
             share: Share of the rows that the first part gets.
 
         Raises:
-            ArgumentError: if one of the parts would be empty, or hold one class only.
+            ArgumentError: if one of the parts would be empty.
         """
         first = round(share * len(self))
         if not 0 < first < len(self):

@@ -2,13 +2,15 @@
 
 import dataclasses
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from thalweg.core import ArgumentError, System
+from thalweg.core import ArgumentError, Point, System
 
+from ._energy import LossEnergy
 from ._mlp import ACTIVATIONS, Dense, Mlp, places_of
 from ._systems import loss_of
 
@@ -111,14 +113,22 @@ def added_curvatures(
     features = model.sizes[layer] + (model.biases == "each")
     slope = float(jax.grad(ACTIVATIONS[model.activations[layer]][0])(jnp.zeros(())))
 
-    def loss(link: Array) -> Array:
-        outputs = _linked(model, model.unravel(jnp.asarray(x)), energy.data.inputs, layer, link)
-        return jnp.mean(energy.criterion(outputs, energy.data.targets))
-
-    matrix = np.asarray(jax.grad(loss)(jnp.zeros((model.sizes[layer + 2], features))))
+    link = jnp.zeros((model.sizes[layer + 2], features))
+    matrix = np.asarray(_link_gradient(energy, model, jnp.asarray(x), layer, link))
     sigma = slope * np.linalg.svd(matrix, compute_uv=False)
     unpaired = np.zeros(abs(matrix.shape[0] - matrix.shape[1]))
     return np.sort(2.0 * float(energy.l2) + np.concatenate([sigma, -sigma, unpaired]))
+
+
+@eqx.filter_jit
+def _link_gradient(energy: LossEnergy, model: Mlp, x: Point, layer: int, link: Array) -> Array:
+    """Gradient of the loss by a linear link past a hidden layer."""
+
+    def loss(link: Array) -> Array:
+        outputs = _linked(model, model.unravel(x), energy.data.inputs, layer, link)
+        return jnp.mean(energy.criterion(outputs, energy.data.targets))
+
+    return jax.grad(loss)(link)
 
 
 def _linked(model: Mlp, params: tuple[Dense, ...], inputs: Array, layer: int, link: Array) -> Array:

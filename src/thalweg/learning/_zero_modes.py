@@ -172,9 +172,14 @@ def _reasons(energy: LossEnergy, x: Point, rank: int) -> tuple[str, ...]:
     reasons = []
     model = energy.predict
     if isinstance(model, Mlp):
-        dead = _dead_units(model, x, energy.data.inputs)
-        if dead:
-            reasons.append(f"{dead} ReLU units are off for all data: their parameters do nothing")
+        off, on = _stuck_units(model, x, energy.data.inputs)
+        if off:
+            reasons.append(f"{off} ReLU units are off for all data: their parameters do nothing")
+        if on:
+            reasons.append(
+                f"{on} ReLU units never switch on the data: there they are linear, and their "
+                "parameters can be traded for those of the next layer"
+            )
         linear = [
             size
             for size, name in zip(model.sizes[1:-1], model.activations, strict=True)
@@ -191,13 +196,17 @@ def _reasons(energy: LossEnergy, x: Point, rank: int) -> tuple[str, ...]:
     return tuple(reasons) or ("no known reason: a flat valley, or a symmetry not declared",)
 
 
-def _dead_units(model: Mlp, x: Point, inputs: Array) -> int:
-    """ReLU units that no row of the data switches on."""
-    values, dead = inputs, 0
+def _stuck_units(model: Mlp, x: Point, inputs: Array) -> tuple[int, int]:
+    """ReLU units that no row of the data switches on, and units that never change their slope."""
+    values, off, on = inputs, 0, 0
     for number, (weight, bias) in enumerate(model.unravel(x)[:-1]):
         values = values @ weight.T
         values = values if bias is None else values + bias
-        if model.activations[number] == "relu":
-            dead += int(jnp.sum(jnp.all(values <= 0, axis=0)))
+        name = model.activations[number]
+        below, above = jnp.all(values <= 0, axis=0), jnp.all(values >= 0, axis=0)
+        if name == "relu":
+            off, on = off + int(jnp.sum(below)), on + int(jnp.sum(above))
+        elif name == "leaky_relu":
+            on += int(jnp.sum(below | above))
         values = model.activate(number, values)
-    return dead
+    return off, on

@@ -44,7 +44,7 @@ _LEFT = 1e-4
 A small gradient alone is no proof where curvatures are small too."""
 
 _FOR_EVER = 0.1
-"""Such a distance where the gradient is small already: the valley leads to infinity."""
+"""Such a distance beyond which it is asked whether the valley leads to infinity."""
 
 _LISTED_CURVATURES = 4
 
@@ -85,7 +85,7 @@ class _Spectra:
     gradient: np.ndarray
     curvatures: np.ndarray
     mode: np.ndarray
-    left: np.ndarray
+    step: np.ndarray
 
 
 def _polish(system: System, x: Float[np.ndarray, "points dof"]) -> _Spectra:
@@ -113,19 +113,30 @@ def _polish(system: System, x: Float[np.ndarray, "points dof"]) -> _Spectra:
     sound = np.all(np.isfinite(matrix), axis=(1, 2))
     curvatures, modes = np.linalg.eigh(np.where(sound[:, None, None], matrix, 0.0))
     curvatures = np.where(sound[:, None], curvatures, np.nan)
-    left = _left(grad, curvatures, modes, _zero_cut(system))
-    return _Spectra(x, value, _rms_rows(grad), curvatures, modes[:, :, 0], left)
+    step = _steps_left(grad, curvatures, modes, _zero_cut(system))
+    return _Spectra(x, value, _rms_rows(grad), curvatures, modes[:, :, 0], step)
 
 
-def _left(
+def _steps_left(
     grad: np.ndarray, curvatures: np.ndarray, modes: np.ndarray, cut: float
-) -> Float[np.ndarray, " points"]:
-    """Length of the Newton step that is left, off the modes that count as zero."""
+) -> Float[np.ndarray, "points dof"]:
+    """The step downhill that Newton's method would still go, off the modes that count as zero."""
     along = np.einsum("ldk,ld->lk", modes, grad)
-    curved = np.abs(curvatures) >= cut * np.max(np.abs(curvatures), axis=1, keepdims=True)
-    curved = curved & (curvatures != 0)
-    steps = np.where(curved, along / np.where(curved, curvatures, 1.0), 0.0)
-    return np.linalg.norm(steps, axis=1)
+    size = np.abs(curvatures)
+    curved = (size >= cut * np.max(size, axis=1, keepdims=True)) & (size > 0)
+    return -np.einsum("ldk,lk->ld", modes, np.where(curved, along / np.where(curved, size, 1.0), 0))
+
+
+@eqx.filter_jit
+def _energies(system: System, x: Block) -> Array:
+    return value_and_grad(system.energy, x)[0]
+
+
+def _falls_for_ever(system: System, x: np.ndarray, step: np.ndarray, value: float) -> bool:
+    """Whether the energy goes on falling far beyond where a bowl would have its bottom."""
+    far = x[:, None] + step[:, None] * np.array([4.0, 16.0, 64.0])
+    energies = np.asarray(_energies(system, jnp.asarray(far)))
+    return bool(energies[0] < value and np.all(np.diff(energies) <= 0))
 
 
 def _newton_step(
@@ -192,13 +203,14 @@ def _verdict(system: System, index: int, tol: float, spectra: _Spectra, row: int
     kept = curvatures[~zero]
     expected = system.symmetry.expected_zero_modes(x)
     found = int(np.sum(kept < 0))
-    left = 0.0 if by_difference else float(spectra.left[row])
+    step = spectra.step[row]
+    left = 0.0 if by_difference else float(np.linalg.norm(step))
     if not (np.isfinite(value) and np.isfinite(gradient) and np.isfinite(scale)):
         outcome = Outcome.nonfinite
+    elif left > _FOR_EVER * system.length and _falls_for_ever(system, x, step, value):
+        outcome = Outcome.no_minimum
     elif gradient > tol * max(1.0, scale):
         outcome = Outcome.gradient_too_large
-    elif left > _FOR_EVER * system.length:
-        outcome = Outcome.no_minimum
     elif zero.sum() > expected:
         outcome = Outcome.unexplained_zero_modes
     elif left > _LEFT * system.length:

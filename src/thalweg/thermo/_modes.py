@@ -13,8 +13,8 @@ from thalweg.landscape import Landscape, TransitionNetwork
 
 _MEND = (
     "tell the system its symmetry (System(..., symmetry=ClusterSymmetry(...)), for one) and map it "
-    "again (thalweg.learning.zero_mode_report names the flat directions of a loss); where the energy "
-    "is truly flat, add a term that holds it (an L2 penalty, a container), "
+    "again (thalweg.learning.zero_mode_report names the flat directions of a loss); where the "
+    "energy is truly flat, add a term that holds it (an L2 penalty, a container), "
     "or sample instead: thalweg.sampling.parallel_tempering needs no harmonic wells"
 )
 
