@@ -25,7 +25,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from thalweg.core import ArgumentError, PRNGKey, as_key, require_x64, serial_blas
 
-from ._sgd import BatchLoss, Draw, descend_batch, gradient_noise, local_model
+from ._batches import BatchLoss, Draw, descend_batch, gradient_noise, local_model
 
 _BLOCK = 64
 _SPREAD = 0.3
