@@ -54,12 +54,16 @@ def finite(value: float) -> float | None:
     return None if np.isnan(value) else float(value)
 
 
+_MOST_ORDER = 2**62
+"""Orders beyond it are kept as it: a database has no larger integers."""
+
+
 def minimum_row(point: Minimum | TransitionState, number: int) -> dict[str, Any]:
     """The columns that minima and transition states share; hits start from none."""
     return {
         "id": int(point.id),
         "energy": float(point.energy),
-        "point_order": int(point.order),
+        "point_order": min(int(point.order), _MOST_ORDER),
         "log_product": float(point.log_product),
         "hits": 0,
         "item": int(point.item),

@@ -76,7 +76,7 @@ def _point_columns() -> list[sa.Column]:
     return [
         sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
         sa.Column("energy", sa.Double, nullable=False),
-        sa.Column("point_order", sa.Integer, nullable=False),
+        sa.Column("point_order", sa.BigInteger, nullable=False),
         sa.Column("log_product", sa.Double, nullable=False),
         sa.Column("hits", sa.Integer, nullable=False, index=True),
         sa.Column("item", sa.BigInteger, nullable=False),

@@ -131,12 +131,14 @@ class Mlp(eqx.Module):
         return jnp.concatenate([jnp.ravel(jnp.asarray(part)) for part in jax.tree.leaves(params)])
 
     def __call__(
-        self, params: tuple[Dense, ...] | Float[Array, " dof"], inputs: Float[Array, "n features"]
+        self,
+        params: tuple[Dense, ...] | Float[Array | np.ndarray, " dof"],
+        inputs: Float[Array | np.ndarray, "n features"],
     ) -> Float[Array, "n outputs"]:
         """Outputs (logits) for rows of inputs."""
         if isinstance(params, jax.Array | np.ndarray):
             params = self.unravel(jnp.asarray(params))
-        values = inputs
+        values = jnp.asarray(inputs)
         for number, (weight, bias) in enumerate(params):
             values = self.activate(number - 1, values) if number else values
             values = values @ weight.T

@@ -218,7 +218,9 @@ def _automatic(model: Any, params: PyTree, energy: LossEnergy) -> AbstractSymmet
     else:
         return NoSymmetry()
     free = float(energy.l2) == 0.0
-    allowed = [_allowed(kind, layer, free) for kind, layer in zip(kinds, chain[:-1], strict=True)]
+    allowed: list[Kind] = [
+        _allowed(kind, layer, free) for kind, layer in zip(kinds, chain[:-1], strict=True)
+    ]
     layers = layers_of(chain, allowed)
     gauge = tuple(
         places
