@@ -7,6 +7,7 @@ hold to rounding, whatever the data.
 """
 
 import itertools
+import math
 
 import equinox as eqx
 import jax
@@ -250,13 +251,22 @@ def test_zero_modes_of_a_perfect_fit_are_what_the_functions_do_not_see(activatio
 
 @pytest.mark.slow
 def test_equal_hidden_units_occur_at_minima_and_are_counted():
-    system = network_system(Mlp((3, 5, 4)), triatomic_rows(), l2=L2)
-    ended = quench_many(system, np.asarray(start_points(system, jax.random.key(1), 0, 96)))
+    # A strong penalty leaves fewer different units than there are places for.
+    net, l2 = Mlp((3, 5, 4)), 4e-2
+    system = network_system(net, triatomic_rows(), l2=l2)
+    ended = quench_many(system, np.asarray(start_points(system, jax.random.key(0), 0, 32)))
     orders = set()
     for point in certify_many(system, ended.x[ended.outcome == Outcome.success], 0):
         assert point.certificate.ok
-        assert np.sum(np.abs(spectrum(system, point.x) - 2 * L2) < 1e-11) == 5 + 1
-        _, _, w1, b1 = layers(point.x, Mlp((3, 5, 4)))
+        assert np.sum(np.abs(spectrum(system, point.x) - 2 * l2) < 1e-11) >= 5 + 1
+        w2, b2, w1, b1 = layers(point.x, net)
         assert max(np.max(np.abs(w1.sum(axis=0))), abs(b1.sum())) < 1e-11
-        orders.add(point.certificate.order)
-    assert orders & {2, 6, 24}, orders
+        units = np.concatenate([w2, b2[:, None], w1.T], axis=1)
+        units = units[np.max(np.abs(units), axis=1) > 1e-6]
+        signs = np.sign(units[np.arange(len(units)), np.argmax(np.abs(units), axis=1)])
+        equal = np.unique(np.round(signs[:, None] * units, 5), axis=0, return_counts=True)[1]
+        off = 5 - len(units)
+        counted = 2**off * math.factorial(off) * math.prod(map(math.factorial, equal.tolist()))
+        assert point.certificate.order == counted
+        orders.add(counted)
+    assert orders >= {2, 6}, orders

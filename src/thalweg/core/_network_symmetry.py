@@ -21,12 +21,10 @@ from jaxtyping import Array, Float
 from . import _network_features, _network_matching
 from ._invariants import Features
 from ._network_layers import HiddenLayer, Monomial
+from ._network_matching import MISSING
 from ._particles import HostPoint
 from ._shapes import Block
 from ._symmetry import AbstractSymmetry
-
-_MISSING = 1e-8
-"""A scaling mode whose unit is below this fraction of the whole point moves nothing."""
 
 
 class NetworkSymmetry(AbstractSymmetry):
@@ -62,10 +60,7 @@ class NetworkSymmetry(AbstractSymmetry):
 
     def expected_zero_modes(self, x: HostPoint) -> int:
         """One for each shift, and for each homogeneous unit that has any weights."""
-        if not self.gauge and all(layer.kind != "homogeneous" for layer in self.layers):
-            return 0
-        modes = np.asarray(self._modes(jnp.asarray(x)))
-        return int(np.sum(np.sum(modes * modes, axis=1) > 0.5))
+        return _network_matching.count_modes(self.layers, self.gauge, x)
 
     def fingerprint(self, x: Block) -> Features:
         """Norms over units of what enters and leaves them."""
@@ -104,8 +99,8 @@ def _orthonormal(rows: Float[Array, "modes dof"]) -> Float[Array, "modes dof"]:
     """Orthonormal rows of the same span; zero rows where they are dependent."""
     size = jnp.sqrt(jnp.sum(rows * rows, axis=1, keepdims=True))
     scale = jnp.max(size)
-    unit = jnp.where(size > _MISSING * scale, rows / jnp.where(size > 0, size, 1.0), 0.0)
+    unit = jnp.where(size > MISSING * scale, rows / jnp.where(size > 0, size, 1.0), 0.0)
     weight, vectors = jnp.linalg.eigh(unit @ unit.T)
-    kept = weight > _MISSING
+    kept = weight > MISSING
     inverse = jnp.where(kept, 1.0 / jnp.sqrt(jnp.where(kept, weight, 1.0)), 0.0)
     return inverse[:, None] * (vectors.T @ unit)
