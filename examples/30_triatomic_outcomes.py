@@ -43,16 +43,16 @@ def scores(system, points, test):
 
 def check_identities(system, landscape, hidden, l2):
     """What holds at every stationary point of a penalised softmax loss, to rounding."""
-    for points in (landscape.store.minima(), landscape.store.transition_states()):
-        for point in points:
-            assert point.certificate.ok
-            layers = system.space.unravel(jnp.asarray(point.x))
-            # A common shift of all logits changes nothing, so the penalty makes it vanish ...
-            assert np.abs(np.asarray(layers[-1].weight).sum(axis=0)).max() < 1e-7
-            assert abs(np.asarray(layers[-1].bias).sum()) < 1e-7
-            # ... and is all that the Hessian sees in these H + 1 directions.
-            curvatures = np.linalg.eigvalsh(hessian(system.energy, jnp.asarray(point.x)))
-            assert np.sum(np.abs(curvatures - 2 * l2) < 1e-6 * l2) == hidden + 1
+    points = [*landscape.store.minima(), *landscape.store.transition_states()]
+    matrices = hessian(system.energy, jnp.stack([jnp.asarray(point.x) for point in points]).T)
+    for point, curvatures in zip(points, np.linalg.eigvalsh(matrices), strict=True):
+        assert point.certificate.ok
+        layers = system.space.unravel(jnp.asarray(point.x))
+        # A common shift of all logits changes nothing, so the penalty makes it vanish ...
+        assert np.abs(np.asarray(layers[-1].weight).sum(axis=0)).max() < 1e-7
+        assert abs(np.asarray(layers[-1].bias).sum()) < 1e-7
+        # ... and is all that the Hessian sees in these H + 1 directions.
+        assert np.sum(np.abs(curvatures - 2 * l2) < 1e-6 * l2) == hidden + 1
 
 
 def main():

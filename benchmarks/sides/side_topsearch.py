@@ -1,5 +1,6 @@
 """topsearch: a Lennard-Jones landscape with its own classes and its own example's settings."""
 
+import functools
 import signal
 import time
 
@@ -118,6 +119,8 @@ def loss(data: str, l2: float, dof: int, hops: int, budget: float, out: str) -> 
     def stop(*_: object) -> None:
         raise OutOfTimeError
 
+    # Its quenches give up after 200 steps, and would find nothing here.
+    lbfgs.minimise = functools.partial(lbfgs.minimise, n_steps=20_000)
     potential = NetworkLoss(data, l2)
     coords = StandardCoordinates(dof, [(-30.0, 30.0)] * dof)
     coords.position = global_draws.normal(size=dof)  # noqa: NPY002

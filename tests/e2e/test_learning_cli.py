@@ -74,6 +74,24 @@ def test_predict_for_people_and_without_test_data(thalweg):
     assert (thalweg.folder / "all.csv").read_text().startswith("id,energy")
 
 
+def test_the_report_has_a_section_on_predictions(thalweg):
+    named = ["--system", "bump_model.py:bump"]
+    result = thalweg("report", "bump.db", *named, "-o", "bump.html")
+    assert result.exit_code == 0, result.stderr
+    page = (thalweg.folder / "bump.html").read_text(encoding="utf-8")
+    facts = json.loads(page.split('id="facts-json"')[1].split(">", 1)[1].split("</script>")[0])
+    found = facts["predictions"]
+    assert "24 rows of training data" in found["about"]
+    assert found["headings"][:3] == ["minimum", "energy", "training loss"]
+    assert len(found["rows"]) == len(found["errors"]) == facts_of(thalweg)
+    assert found["ensembles"][0][0] == "1"
+    assert "Flipping data" in [row[0] for row in found["facts"]]
+
+
+def facts_of(thalweg):
+    return json.loads(thalweg("info", "bump.db", "--json").stdout)["minima"]
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [

@@ -103,7 +103,7 @@ def test_sgd_escapes_at_the_rate_of_kramers():
     """(x² - 1)²/4 with noise ±2 in each datum: barrier 1/4, curvatures 2 and -1, T = 1/20.
 
     Kramers' rate has a relative correction of the order of T/ΔE = 1/5, and the measured one a
-    standard error of 6 %: they agree within 35 %, which a prefactor wrong by 2 would not.
+    standard error of 8 %: they agree within 35 %, which a prefactor wrong by 2 would not.
     """
     eta, batch = 0.05, 2
     noise = jnp.asarray(np.tile([-2.0, 2.0], 32))
@@ -120,7 +120,7 @@ def test_sgd_escapes_at_the_rate_of_kramers():
     assert found.temperature == pytest.approx(0.05)
     expected = eta * 1.0 / (2 * np.pi) * np.sqrt(2.0) * np.exp(-5.0)
     assert found.kramers == pytest.approx(expected, rel=1e-10)
-    assert found.escapes > 200
+    assert found.escapes > 120
     assert found.rate == pytest.approx(found.kramers, rel=0.35)
     assert found.meaningful, found.reasons
 

@@ -26,6 +26,7 @@ SLOW = {
     "volume.md",
     "map-an-ase-system.md",
     "map-a-cluster.md",
+    "map-a-loss.md",
     "choose-a-kernel.md",
     "noisy-weights.md",
 }

@@ -18,12 +18,21 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from thalweg.core import System
-    from thalweg.learning import LearningData, LossReading
+    from thalweg.learning import EnsembleScores, LearningData, LossReading
 
-_SHOWN = (
-    "id", "energy", "train_loss", "train_accuracy", "test_loss", "test_accuracy", "test_auc",
-    "lowest_curvature", "condition", "log_determinant", "barrier", "log_volume",
-)  # fmt: skip
+_SHOWN = {
+    "id": "id",
+    "energy": "energy",
+    "test_loss": "loss",
+    "test_accuracy": "accuracy",
+    "test_auc": "AUC",
+    "lowest_curvature": "lowest",
+    "condition": "condition",
+    "log_determinant": "ln det",
+    "barrier": "barrier",
+    "log_volume": "ln vol",
+}
+"""Columns for people, with headings that fit into 80; training scores stand in without a test."""
 
 
 @reported
@@ -208,25 +217,22 @@ def _facts(
 def _show(reading: "LossReading", rows: int) -> None:
     """The tables, for people."""
     frame = reading.table()
-    columns = [name for name in _SHOWN if name in frame]
-    _table(frame.loc[: rows - 1, columns])
+    prefix = "train_" if reading.test is None else "test_"
+    names = {name.replace("test_", prefix): heading for name, heading in _SHOWN.items()}
+    columns = [name for name in names if name in frame]
+    _table(frame.loc[: rows - 1, columns].rename(columns=names))
     if len(frame) > rows:
         data().print(f"… and {count(len(frame) - rows, 'more minimum')}")
     if reading.ensembles is not None and len(reading.ensembles.sizes) > 1:
-        _heading("ensembles of the lowest minima: gain over the lowest, 95 %")
+        _heading("ensembles of the lowest minima, gain over the lowest (95 %)")
         found = reading.ensembles
-        head = ["size", *(part for m in found.measures for part in (m, f"gain in {m}"))]
+        head = ["n", *(part for m in found.measures for part in (m, "gain"))]
         _print(
             head,
             [
-                [str(size)]
-                + [
-                    text
-                    for m in range(len(found.measures))
-                    for text in (
-                        f"{found.values[k, m]:.4f} ± {found.errors[k, m]:.4f}",
-                        f"{found.gain_first[k, m, 0]:+.4f} … {found.gain_first[k, m, 1]:+.4f}",
-                    )
+                [
+                    str(size),
+                    *(text for m in range(len(found.measures)) for text in _gain(found, k, m)),
                 ]
                 for k, size in enumerate(found.sizes.tolist())
             ],
@@ -239,6 +245,15 @@ def _show(reading: "LossReading", rows: int) -> None:
         _table(reading.thermal.peaks_table())
     for note in reading.notes:
         talk().print(f"[yellow]note:[/] {note}")
+
+
+def _gain(found: "EnsembleScores", size: int, measure: int) -> tuple[str, str]:
+    """A measure of an ensemble, and its gain over the lowest minimum with its 95 % interval."""
+    low, high = found.gain_first[size, measure]
+    return (
+        f"{found.values[size, measure]:.4f}",
+        f"{0.5 * (low + high):+.3f} ± {0.5 * (high - low):.3f}",
+    )
 
 
 def _heading(text: str) -> None:
@@ -267,7 +282,7 @@ def _print(headings: list[str], rows: list[list[str]]) -> None:
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in headings:
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     for row in rows:
         table.add_row(*row)
     data().print(table)

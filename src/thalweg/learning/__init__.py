@@ -35,6 +35,8 @@ What a mapped loss says:
 from ._agreement import Agreement as Agreement
 from ._agreement import agreement_of as agreement_of
 from ._agreement import parameter_distances as parameter_distances
+from ._batches import BatchLoss as BatchLoss
+from ._batches import gradient_noise as gradient_noise
 from ._clusters import GaussianMixture as GaussianMixture
 from ._clusters import SoftKMeans as SoftKMeans
 from ._clusters import kmeans_system as kmeans_system
@@ -79,9 +81,7 @@ from ._predictions import predictions_of as predictions_of
 from ._reading import LossReading as LossReading
 from ._reading import read_loss as read_loss
 from ._scores import auc as auc
-from ._sgd import BatchLoss as BatchLoss
 from ._sgd import SgdTemperature as SgdTemperature
-from ._sgd import gradient_noise as gradient_noise
 from ._sgd import sgd_temperature as sgd_temperature
 from ._sgd import stationary_covariance as stationary_covariance
 from ._sklearn import sklearn_system as sklearn_system

@@ -25,7 +25,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from thalweg.core import ArgumentError, PRNGKey, as_key, require_x64, serial_blas
 
-from ._sgd import BatchLoss, Draw, descend_batch, gradient_noise, local_model
+from ._batches import BatchLoss, Draw, descend_batch, gradient_noise, local_model
 
 _BLOCK = 64
 _SPREAD = 0.3
@@ -162,7 +162,7 @@ def sgd_escape(  # noqa: PLR0913 - all but four have defaults
         rate=escapes / total,
         low=ends[0] / total,
         high=ends[1] / total,
-        kramers=learning_rate * kramers,
+        kramers=float(learning_rate * kramers),
         escapes=escapes,
         steps=total,
         reasons=_reasons(learning_rate, highest, noises, along, barrier),

@@ -151,7 +151,7 @@ def read_loss(  # noqa: PLR0913 - all but two have defaults
     if spectra:
         say("Hessian spectra")
         curved = _asked(lambda: curvatures_of(system, points, ids), "spectra", notes)
-    measured = _volumes(system, points, ids, volumes, volume_calls, as_key(key), say)
+    measured = _volumes(system, points, ids, volumes, volume_calls, as_key(key), say, notes)
     train = mine.scores()
     tested = None if theirs is None else theirs.scores()
     error = (train if tested is None else tested).error
@@ -260,12 +260,13 @@ def _volumes(
     calls: int,
     key: PRNGKey,
     say: Callable[[str], None],
+    notes: list[str],
 ) -> tuple[Float[np.ndarray, " minima"] | None, Float[np.ndarray, " minima"] | None]:
-    """Basins under L-BFGS, within the box that searches start in if there is one."""
+    """Basins under L-BFGS within the box that searches start in: 3 deviations of normal starts."""
     chosen = list(wanted)
     if not chosen:
         return None, None
-    from thalweg.core import BoundsStart, BoxStart
+    from thalweg.core import BoundsStart, BoxStart, NormalStart
     from thalweg.sampling import BasinMembership, BoxRegion, basin_volume
     from thalweg.search import LBFGS
 
@@ -276,6 +277,9 @@ def _volumes(
     elif isinstance(start, BoxStart):
         corner = jnp.full(start.dof, start.half_width)
         region = BoxRegion(-corner, corner)
+    elif isinstance(start, NormalStart):
+        reach = 3.0 * start.scale
+        region = BoxRegion(start.centre - reach, start.centre + reach)
     values, errors = np.full(len(ids), np.nan), np.full(len(ids), np.nan)
     for point_id in chosen:
         place = np.flatnonzero(ids == point_id)
@@ -284,8 +288,17 @@ def _volumes(
         say(f"basin of minimum {point_id}")
         member = BasinMembership(system, points[place[0]], LBFGS())
         stream = jax.random.fold_in(key, int(point_id))
-        found = basin_volume(member, None, stream, calls=calls, region=region)
-        values[place], errors[place] = found.log_volume, found.error
+        found = _asked(
+            lambda member=member, stream=stream: basin_volume(
+                member, None, stream, calls=calls, region=region
+            ),
+            f"basin of minimum {point_id}",
+            notes,
+        )
+        if found is not None:
+            values[place], errors[place] = found.log_volume, found.error
+            if not found.trusted:
+                notes.append(f"basin of minimum {point_id}: {'; '.join(found.reasons)}")
     return values, errors
 
 

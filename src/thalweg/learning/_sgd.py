@@ -23,7 +23,6 @@ for the anisotropy of the noise.
 """
 
 import dataclasses
-from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -31,69 +30,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, PRNGKeyArray
 
 from thalweg.core import ArgumentError, PRNGKey, as_key, require_x64, serial_blas
 
-from ._criteria import PairwiseAuc
-from ._energy import LossEnergy
+from ._batches import BatchLoss, Draw, check_batch, descend_batch, gradient_noise, local_model
 
 _BLOCK = 64
 """Steps between two records of the loss: replicas are compared at these times."""
 
-_ROWS = 1_024
-"""Data whose gradients are made in one compiled call."""
-
 _LOST = 100.0
 """A replica is lost if it ends further away than this many predicted standard deviations."""
-
-
-class BatchLoss(eqx.Module):
-    """A loss that is a mean over data: what minibatches are drawn from.
-
-    Attributes:
-        rows_loss: `(x, rows) -> ()`: the mean loss over the data of these rows, penalty included.
-        count: Number of data.
-    """
-
-    rows_loss: Callable[..., Any]
-    count: int = eqx.field(static=True)
-
-    @classmethod
-    def of(cls, energy: Any) -> "BatchLoss":
-        """Of a `LossEnergy` whose criterion is a mean over the data.
-
-        Raises:
-            ArgumentError: if it is no loss of data, or its criterion compares data with each
-                other (the area under the ROC curve).
-        """
-        if not isinstance(energy, LossEnergy):
-            raise ArgumentError(
-                f"{type(energy).__name__} is no loss of data, and has no minibatches",
-                "pass a LossEnergy, or BatchLoss(rows_loss, count)",
-            )
-        if isinstance(energy.criterion, PairwiseAuc):
-            raise ArgumentError(
-                "the area under the ROC curve compares data with each other: it is no mean over "
-                "data, so batches have no unbiased gradient",
-                "use cross-entropy or squared-error",
-            )
-        return cls(_EnergyRows(energy), len(energy.data))
-
-    def __call__(self, x: Array) -> Array:
-        """The loss of all data."""
-        return self.rows_loss(x, jnp.arange(self.count))
-
-
-class _EnergyRows(eqx.Module):
-    energy: LossEnergy
-
-    def __call__(self, x: Array, rows: Array) -> Array:
-        data = self.energy.data
-        part = eqx.tree_at(
-            lambda d: (d.inputs, d.targets), data, (data.inputs[rows], data.targets[rows])
-        )
-        return self.energy.loss(x, part) + self.energy.l2 * jnp.sum(x * x)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -225,43 +172,6 @@ def _check_stable(curvatures: Float[np.ndarray, " dof"], learning_rate: float) -
         )
 
 
-def gradient_noise(
-    loss: BatchLoss, x: Float[np.ndarray, " dof"], batch: int = 1, *, replace: bool = True
-) -> Float[np.ndarray, "dof dof"]:
-    """Covariance of the gradient of a batch at a point.
-
-    Args:
-        loss: What batches are drawn from.
-        x: Flat parameters.
-        batch: Data in a batch.
-        replace: Whether a batch may hold a datum more than once.
-    """
-    _check_batch(loss, batch, replace=replace)
-    x = np.asarray(x, float)
-    total, square = np.zeros(len(x)), np.zeros((len(x), len(x)))
-    for first in range(0, loss.count, _ROWS):
-        rows = np.arange(first, min(first + _ROWS, loss.count))
-        padded = jnp.asarray(np.resize(rows, _ROWS if loss.count > _ROWS else loss.count))
-        g = np.asarray(_row_gradients(loss, jnp.asarray(x), padded))[: len(rows)]
-        total += g.sum(axis=0)
-        with serial_blas():
-            square += g.T @ g
-    mean = total / loss.count
-    one = square / loss.count - np.outer(mean, mean)
-    finite = 1.0 if replace else (loss.count - batch) / (loss.count - 1)
-    return one * finite / batch
-
-
-@eqx.filter_jit
-def _row_gradients(loss: BatchLoss, x: Array, rows: Array) -> Array:
-    return jax.vmap(lambda row: jax.grad(loss.rows_loss)(x, row[None]))(rows)
-
-
-def _check_batch(loss: BatchLoss, batch: int, *, replace: bool) -> None:
-    if batch < 1 or (not replace and batch > loss.count):
-        raise ArgumentError(f"batch={batch}: expected 1 to {loss.count} data")
-
-
 class _Run(eqx.Module):
     """Sums over time, replicas first."""
 
@@ -308,7 +218,7 @@ def sgd_temperature(  # noqa: PLR0913 - all but two have defaults
     require_x64()
     if not isinstance(loss, BatchLoss):
         loss = BatchLoss.of(loss)
-    _check_batch(loss, batch, replace=replace)
+    check_batch(loss, batch, replace=replace)
     if replicas < 2 or steps < _BLOCK:
         raise ArgumentError(
             f"replicas={replicas} must be at least 2, steps={steps} at least {_BLOCK}"
@@ -369,12 +279,6 @@ def sgd_temperature(  # noqa: PLR0913 - all but two have defaults
     )
 
 
-@eqx.filter_jit
-def local_model(loss: BatchLoss, x: Array) -> tuple[Array, Array, Array]:
-    """Value, gradient and Hessian of the loss of all data."""
-    return loss(x), jax.grad(loss)(x), jax.hessian(loss)(x)
-
-
 class _Frame(eqx.Module):
     """Where the replicas live: the minimum, its eigenvectors, and how far is too far."""
 
@@ -383,30 +287,6 @@ class _Frame(eqx.Module):
     learning_rate: Array
     value: Array
     far: Array
-
-
-@dataclasses.dataclass(frozen=True)
-class Draw:
-    """How a batch is drawn."""
-
-    batch: int
-    replace: bool
-
-    def __call__(self, key: PRNGKeyArray, count: int) -> Int[Array, " batch"]:
-        if self.replace:
-            return jax.random.randint(key, (self.batch,), 0, count)
-        return jax.random.choice(key, count, (self.batch,), replace=False)
-
-
-def descend_batch(
-    draw: Draw, loss: BatchLoss, learning_rate: Array, x: Array, key: PRNGKeyArray
-) -> Array:
-    """One step of all replicas, `(replicas, dof)`, each with a batch of its own."""
-
-    def one(x: Array, key: PRNGKeyArray) -> Array:
-        return x - learning_rate * jax.grad(loss.rows_loss)(x, draw(key, loss.count))
-
-    return jax.vmap(one)(x, jax.random.split(key, x.shape[0]))
 
 
 @eqx.filter_jit

@@ -16,6 +16,7 @@ import dataclasses
 import functools
 import json
 import math
+import os
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -93,7 +94,7 @@ class TriatomicOutcomes:
     def save(self, path: str | Path) -> Path:
         """Write the set as `.npz`, whole or not at all."""
         path = Path(path)
-        partial = path.with_name(f".{path.name}.part")
+        partial = path.with_name(f".{path.name}.{os.getpid()}.part")  # two may make it at once
         names = [field.name for field in dataclasses.fields(self) if field.name != "definition"]
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -224,7 +225,7 @@ def read_ljat3(folder: Path | None = None) -> TriatomicOutcomes:
         folder: Where it is kept; by default `ljat3` below `data_folder()`.
 
     Raises:
-        StoreError: if the folder cannot be written.
+        StoreError: if a folder was given and cannot be written to.
     """
     where = data_folder() / "ljat3" if folder is None else folder
     path = where / "outcomes.npz"
@@ -238,5 +239,9 @@ def read_ljat3(folder: Path | None = None) -> TriatomicOutcomes:
             if kept.definition == wanted:
                 return kept
     made = triatomic_outcomes()
-    made.save(path)
+    try:
+        made.save(path)
+    except StoreError:
+        if folder is not None:  # a home that cannot be written to is no reason to stop
+            raise
     return made

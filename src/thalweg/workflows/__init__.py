@@ -4,12 +4,12 @@ from ._agreement import LandscapeAgreements as LandscapeAgreements
 from ._agreement import landscape_agreement as landscape_agreement
 from ._agreement_record import AgreementConfig as AgreementConfig
 from ._agreement_record import LandscapeAgreement as LandscapeAgreement
-from ._between import Between as Between
 from ._between import BetweenConfig as BetweenConfig
-from ._between import BetweenProgress as BetweenProgress
-from ._between import LineProfile as LineProfile
-from ._between import line_profile as line_profile
 from ._between import path_between as path_between
+from ._between_record import Between as Between
+from ._between_record import BetweenProgress as BetweenProgress
+from ._between_record import LineProfile as LineProfile
+from ._between_record import line_profile as line_profile
 from ._config import MapConfig as MapConfig
 from ._config import versions as versions
 from ._fit import candidate as candidate

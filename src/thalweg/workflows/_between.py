@@ -13,12 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pandas as pd
-from jaxtyping import Array, Float, Int
+from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
 
 from thalweg.core import (
@@ -33,7 +31,6 @@ from thalweg.core import (
 )
 from thalweg.landscape import (
     Collector,
-    Pathway,
     Store,
     TransitionNetwork,
     missing_links,
@@ -42,12 +39,10 @@ from thalweg.landscape import (
 )
 from thalweg.search import EigenvectorFollowing, Newton, quench_many
 
+from ._between_record import Between, BetweenProgress, energies_at, line_profile
 from ._config import MapConfig, versions
 from ._map import store_header
 from ._searches import Links, band_climbs, displaced_starts
-
-_POINTS = 201
-"""Points on a straight line: a barrier between two of them is missed only if it is narrow."""
 
 _NEWTON_LANES = 16
 """Lanes that follow exact Hessians: the fewer, the less does any wait for the slowest."""
@@ -90,121 +85,6 @@ class BetweenConfig:
                 raise ArgumentError(f"{name}={getattr(self, name)} must be at least 1")
         if self.budget is not None and not self.budget > 0:
             raise ArgumentError(f"budget={self.budget} must be a positive number of seconds")
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class LineProfile:
-    """The energy along a straight line.
-
-    Attributes:
-        fractions: Where, from 0 to 1.
-        energies: Energy at each place.
-        length: Distance of the ends.
-    """
-
-    fractions: Float[np.ndarray, " n"]
-    energies: Float[np.ndarray, " n"]
-    length: float
-
-    @property
-    def highest(self) -> float:
-        """Highest energy on the line, its ends included."""
-        return float(np.max(self.energies))
-
-    @property
-    def barrier(self) -> float:
-        """Height of the highest point above the higher end: 0 if the line only descends."""
-        return self.highest - float(max(self.energies[0], self.energies[-1]))
-
-    @property
-    def bulge(self) -> float:
-        """Largest height above the chord of the energy, the *loss barrier* of linear connectivity.
-
-        Source: Frankle, Dziugaite, Roy & Carbin, ICML 2020 (arXiv:1912.05671).
-        """
-        chord = self.energies[0] + self.fractions * (self.energies[-1] - self.energies[0])
-        return float(np.max(self.energies - chord))
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class BetweenProgress:
-    """Where a search between two points stands after a round."""
-
-    round: int
-    minima: int
-    transition_states: int
-    barrier: float
-    """Energy of the highest transition state on the best chain; infinite while there is none."""
-    seconds: float
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class Between:
-    """Two solutions, and what lies between them.
-
-    Energies of the three profiles begin and end at the same two minima.
-
-    Attributes:
-        name: Name of the system.
-        ids: Ids of the two minima in the store; equal if both points lead to one minimum.
-        energies: Their energies.
-        given: Energies of the points as they were given.
-        moved: How far each point was from its minimum.
-        distance: Distance of the two minima as given, without any symmetry.
-        aligned_distance: Distance after the symmetry has brought them as near as it can.
-        network: Everything in the store, with coordinates.
-        pathway: The path over the lowest chain of transition states; `None` if there is none, or
-            both points lead to one minimum.
-        highest: Energy of its highest transition state; infinite without a path.
-        straight: The straight line between the two minima.
-        aligned: The straight line after alignment modulo the symmetry.
-        stopped: Why the search ended.
-        seconds: How long it took.
-    """
-
-    name: str
-    ids: tuple[int, int]
-    energies: tuple[float, float]
-    given: tuple[float, float]
-    moved: tuple[float, float]
-    distance: float
-    aligned_distance: float
-    network: TransitionNetwork
-    pathway: Pathway | None
-    highest: float
-    straight: LineProfile
-    aligned: LineProfile
-    stopped: Literal["same minimum", "no lower path", "rounds", "budget", "interrupted"]
-    seconds: float
-
-    @property
-    def same(self) -> bool:
-        """Whether both points lead to one minimum, up to symmetry."""
-        return self.ids[0] == self.ids[1]
-
-    @property
-    def barrier(self) -> float:
-        """Height of the certified path above the higher of the two minima; an upper bound."""
-        return self.highest - max(self.energies)
-
-    @property
-    def barriers(self) -> dict[str, float]:
-        """Heights above the higher minimum: of the path and of the two straight lines."""
-        return {
-            "path": self.barrier,
-            "aligned line": self.aligned.barrier,
-            "straight line": self.straight.barrier,
-        }
-
-    def table(self) -> pd.DataFrame:
-        """One row a way from one to the other: `way`, `highest`, `barrier`, `bulge`, `length`."""
-        length = self.pathway.length if self.pathway is not None else 0.0 if self.same else np.nan
-        rows = [("path", self.highest, self.barrier, np.nan, length)]
-        rows += [
-            (way, line.highest, line.barrier, line.bulge, line.length)
-            for way, line in (("aligned line", self.aligned), ("straight line", self.straight))
-        ]
-        return pd.DataFrame(rows, columns=["way", "highest", "barrier", "bulge", "length"])
 
 
 def path_between(
@@ -442,7 +322,7 @@ def _compare(
     way = None
     if a != b and np.isfinite(found):
         way = pathway(system, network, *ids)
-    given = _energies(system, ends)
+    given = energies_at(system, ends)
     apart = np.asarray(system.space.difference(jnp.asarray(polished.T), jnp.asarray(ends.T))).T
     moved = np.linalg.norm(apart, axis=1)
     straight = line_profile(system, polished[0], polished[1])
@@ -462,28 +342,3 @@ def _compare(
         stopped=stopped,
         seconds=time.perf_counter() - began,
     )
-
-
-def line_profile(
-    system: System, a: Float[np.ndarray, " dof"], b: Float[np.ndarray, " dof"]
-) -> LineProfile:
-    """The energy along the straight line from one point to another.
-
-    Args:
-        system: What they are points of.
-        a: One point, flat.
-        b: The other.
-    """
-    step = np.asarray(system.space.difference(jnp.asarray(a), jnp.asarray(b)))
-    fractions = np.linspace(0.0, 1.0, _POINTS)
-    values = _energies(system, a + fractions[:, None] * step)
-    return LineProfile(fractions=fractions, energies=values, length=float(np.linalg.norm(step)))
-
-
-def _energies(system: System, x: Float[np.ndarray, "n dof"]) -> Float[np.ndarray, " n"]:
-    return np.asarray(_values(system, jnp.asarray(x)))
-
-
-@eqx.filter_jit
-def _values(system: System, x: Float[Array, "n dof"]) -> Float[Array, " n"]:
-    return jax.lax.map(lambda row: system.energy(system.space.retract(row)), x)

@@ -39,17 +39,10 @@ from thalweg.landscape import (
     single_ended,
 )
 from thalweg.parallel import map_rows, usable_cores
-from thalweg.search import (
-    BasinHopping,
-    Climb,
-    EigenvectorFollowing,
-    Newton,
-    Walkers,
-    quench_many,
-)
+from thalweg.search import Climb, Walkers, quench_many
 
 from ._config import MapConfig, versions
-from ._searches import Links, band_climbs, displaced_starts
+from ._searches import Links, Solvers, band_climbs, displaced_starts
 
 _STREAMS = {"minimise": 1, "hop": 2, "climb": 3, "connect": 4}
 """Each kind of round draws its random numbers from its own stream of the root key."""
@@ -57,18 +50,6 @@ _STREAMS = {"minimise": 1, "hop": 2, "climb": 3, "connect": 4}
 
 _DIGITS = 5
 """Decimals to which energies are told apart when only their order matters."""
-
-_NEWTON_LANES = 16
-"""Lanes that follow exact Hessians: the fewer, the less does any wait for the slowest."""
-
-_LEAP = 0.3
-"""Longest step of other searches with Hessians; their trust region shortens it where it must."""
-
-_NEWTON_CLIMB = 150
-"""Steps of a climb with Hessians: most that arrive need 10 to 60, and the others wander."""
-
-_VALLEY = 0.03
-"""Longest step of a quench beside a saddle, which is to stay in the valley that it enters."""
 
 _CLIMBS_BEFORE_BANDS = 2
 """Rounds of climbs before each round of bands: climbs alone connect most of a landscape."""
@@ -153,6 +134,7 @@ class _Explorer:
         self.plan = _Plan(**store.state) if store.state else _Plan()
         self.began = time.perf_counter()
         self.links = Links(system)
+        self.solvers = Solvers.of(config)
         self.stuck = False
         self.searches = 0
         self.failures: dict[str, int] = {}
@@ -164,16 +146,10 @@ class _Explorer:
         return Collector(
             self.system,
             self.store,
-            width=self.lanes,
-            minimiser=Newton(max_step=_VALLEY) if self.config.hessian else None,
+            width=self.solvers.lanes,
+            minimiser=self.solvers.valley,
             spread=lambda function, rows: map_rows(function, rows, self.workers),
         )
-
-    @property
-    def lanes(self) -> int | None:
-        """Width of the engine."""
-        narrow = self.config.lanes is None and self.config.hessian
-        return _NEWTON_LANES if narrow else self.config.lanes
 
     def key(self, kind: str) -> jax.Array:
         """Root key of one kind of round."""
@@ -211,9 +187,8 @@ class _Explorer:
     def _minimise(self) -> int:
         items = self._take(self.config.quenches)
         starts = start_points(self.system, self.key("minimise"), int(items[0]), len(items))
-        minimiser = Newton(max_step=_LEAP) if self.config.hessian else None
         finished = map_rows(
-            lambda x: quench_many(self.system, x, minimiser, width=self.lanes),
+            lambda x: quench_many(self.system, x, self.solvers.quench, width=self.solvers.lanes),
             np.asarray(starts),
             self.workers,
         )
@@ -226,9 +201,7 @@ class _Explorer:
 
     def _hop(self) -> int:
         config, system = self.config, self.system
-        method = BasinHopping(temperature=config.temperature)
-        if config.hessian:
-            method = dataclasses.replace(method, minimiser=Newton(max_step=_LEAP))
+        method = self.solvers.hopping(config.temperature)
         key = self.key("hop")
         if self.plan.walkers is None:
             energies = self.store.load_network().energies
@@ -237,7 +210,7 @@ class _Explorer:
         else:
             walkers = Walkers.from_json(self.plan.walkers)
         walkers, hops = map_rows(
-            lambda part: method.hop(system, key, part, config.hops, width=self.lanes),
+            lambda part: method.hop(system, key, part, config.hops, width=self.solvers.lanes),
             walkers,
             self.workers,
         )
@@ -317,11 +290,10 @@ class _Explorer:
         return len(pairs)
 
     def _climbs(self, starts: Climb) -> Finished:
-        solver = EigenvectorFollowing()
-        if self.config.hessian:
-            solver = Newton(index=1, max_step=_LEAP, max_steps=_NEWTON_CLIMB)
         finished = map_rows(
-            lambda start: solve_many(self.system, solver, start, width=self.lanes),
+            lambda start: solve_many(
+                self.system, self.solvers.climb, start, width=self.solvers.lanes
+            ),
             starts,
             self.workers,
         )

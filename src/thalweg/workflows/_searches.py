@@ -1,5 +1,6 @@
-"""Where climbs begin: beside one minimum, or on the band between two."""
+"""With what a map searches, and where climbs begin: beside a minimum, or on a band between two."""
 
+import dataclasses
 import functools
 
 import jax
@@ -7,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from thalweg.core import PRNGKey, System, retract_rows, solve_many
+from thalweg.core import AbstractSolver, PRNGKey, System, retract_rows, solve_many
 from thalweg.landscape import (
     PairDistances,
     TransitionNetwork,
@@ -16,10 +17,68 @@ from thalweg.landscape import (
     missing_links,
     untrap,
 )
-from thalweg.search import Band, BandStart, Climb, images_for, interpolate, maxima
+from thalweg.search import (
+    LBFGS,
+    Band,
+    BandStart,
+    BasinHopping,
+    Climb,
+    EigenvectorFollowing,
+    Newton,
+    images_for,
+    interpolate,
+    maxima,
+)
+
+from ._config import MapConfig
 
 _BAND_LANES = 16
 """Bands relaxed at once; each has some ten images, so this fills a block of the usual width."""
+
+
+_NEWTON_LANES = 16
+"""Lanes that follow exact Hessians: the fewer, the less does any wait for the slowest."""
+
+_LEAP = 0.3
+"""Longest step of quenches with Hessians; their trust region shortens it where it must."""
+
+_NEWTON_CLIMB = 300
+"""Steps of a climb with Hessians: 10 to 60 at a condition number of 10⁴, hundreds at 10⁷."""
+
+_VALLEY = 0.03
+"""Longest step of a quench beside a saddle, which is to stay in the valley that it enters."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Solvers:
+    """What a map searches with.
+
+    Attributes:
+        quench: From random starts.
+        valley: From beside saddles, `None` for that of `push_off`.
+        climb: To transition states.
+        lanes: Width of the engine.
+    """
+
+    quench: AbstractSolver
+    valley: AbstractSolver | None
+    climb: AbstractSolver
+    lanes: int | None
+
+    @classmethod
+    def of(cls, config: MapConfig) -> "Solvers":
+        """Those that follow gradients, or exact Hessians where the config says so."""
+        if not config.hessian:
+            return cls(LBFGS(), None, EigenvectorFollowing(), config.lanes)
+        lanes = _NEWTON_LANES if config.lanes is None else config.lanes
+        climb = Newton(index=1, max_step=1.0, max_steps=_NEWTON_CLIMB)
+        return cls(Newton(max_step=_LEAP), Newton(max_step=_VALLEY), climb, lanes)
+
+    def hopping(self, temperature: float) -> BasinHopping:
+        """Basin hopping; with gradients by its own minimiser."""
+        if isinstance(self.quench, Newton):
+            return BasinHopping(temperature=temperature, minimiser=self.quench)
+        return BasinHopping(temperature=temperature)
 
 
 @functools.partial(jax.jit, static_argnums=(3, 4))

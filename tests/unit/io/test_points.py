@@ -63,7 +63,7 @@ def test_what_does_not_fit_is_refused(system, x, tmp_path):
         ("bad.npz", "no .npz file"),
         ("bad.eqx", "does not fit"),
         ("none.npy", "there is no file"),
-        ("x.pt", "ends in .pt"),
+        ("x.pt", "ends in '.pt'"),
     ):
         with pytest.raises(ArgumentError, match=match):
             read_point(tmp_path / name, system)

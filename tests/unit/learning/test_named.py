@@ -78,7 +78,7 @@ def test_a_circuit_answers_with_its_fixed_point():
     for row, answer in zip(np.asarray(xor_data().inputs), answers, strict=True):
         z = params["drive"][:, 0] + params["drive"][:, 1:] @ row
         rest = circuit.normalised(z)
-        np.testing.assert_allclose(circuit(0.0, rest, z), 0.0, atol=1e-12)
+        np.testing.assert_allclose(circuit(jnp.zeros(()), rest, z), 0.0, atol=1e-12)
         np.testing.assert_allclose(params["readout"] @ rest[:2] + params["offset"], answer)
     # Units exchanged, and one of them with its sign changed: the same loss.
     turn = jnp.array([1, 0])

@@ -59,6 +59,7 @@ def test_both_kinds_of_points_of_mueller_brown():
     np.testing.assert_allclose(np.linalg.norm(mode[found], axis=1), 1.0, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_zero_modes_are_left_alone():
     """Three atoms: six zero modes at the triangle, five at the line."""
     cluster = catalogue("ljat3")
