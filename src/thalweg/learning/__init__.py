@@ -63,8 +63,8 @@ from ._files import held_out_data as held_out_data
 from ._files import read_data as read_data
 from ._gaussian_process import GaussianProcess as GaussianProcess
 from ._gaussian_process import gaussian_process_system as gaussian_process_system
-from ._joints import circuit_system as circuit_system
-from ._joints import forcefield_system as forcefield_system
+from ._joints import circuit_loss_system as circuit_loss_system
+from ._joints import forcefield_loss_system as forcefield_loss_system
 from ._joints import formaldehyde_charges as formaldehyde_charges
 from ._minibatch import frozen_minibatch as frozen_minibatch
 from ._minibatch import minibatch_energy as minibatch_energy

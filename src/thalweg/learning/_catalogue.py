@@ -6,7 +6,7 @@ from thalweg.core import System, UnknownSystemError
 from thalweg.energies import Family
 
 from ._data_families import DATA_FAMILIES
-from ._joints import circuit_system, forcefield_system, formaldehyde_charges
+from ._joints import circuit_loss_system, forcefield_loss_system, formaldehyde_charges
 from ._mlp import Mlp
 from ._named import (
     digits_data,
@@ -87,14 +87,14 @@ def _linear(name: str, match: re.Match[str]) -> System:
 def _circuit(name: str, match: re.Match[str]) -> System:
     """Exclusive or by divisive normalisation."""
     units = _rows(name, match[1], 2, 1, 64)
-    return circuit_system(
+    return circuit_loss_system(
         units, xor_data(), criterion="squared-error", l2=float(match[2]), name=name
     )
 
 
 def _charges(name: str, match: re.Match[str]) -> System:
     force_field, dataset = formaldehyde_charges()
-    return forcefield_system(force_field, dataset, l2=float(match[1]), name=name)
+    return forcefield_loss_system(force_field, dataset, l2=float(match[1]), name=name)
 
 
 FAMILIES: tuple[Family, ...] = (

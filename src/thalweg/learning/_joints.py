@@ -50,7 +50,7 @@ class CircuitReadout(eqx.Module):
         return rates @ params["readout"].T + params["offset"]
 
 
-def circuit_system(
+def circuit_loss_system(
     units: int, data: LearningData, *, l2: float, name: str = "circuit", **wishes: Any
 ) -> System:
     """The loss of a small ORGaNICs circuit on a static task, over its drives, pool and readout.
@@ -106,7 +106,7 @@ class ForcePrediction(eqx.Module):
         return -jax.vmap(jax.grad(field))(inputs) / _KCAL_ANGSTROM
 
 
-def forcefield_system(
+def forcefield_loss_system(
     force_field: "ForceField",
     dataset: "Dataset",
     *,

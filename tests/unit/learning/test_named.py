@@ -10,9 +10,9 @@ from thalweg.core import ArgumentError, UnknownSystemError, check_curvature, che
 from thalweg.energies import system
 from thalweg.learning import (
     LearningData,
-    circuit_system,
+    circuit_loss_system,
     digits_data,
-    forcefield_system,
+    forcefield_loss_system,
     formaldehyde_charges,
     triatomic_data,
     xor_data,
@@ -69,7 +69,7 @@ def test_rows_to_train_on_and_to_test_with():
 
 def test_a_circuit_answers_with_its_fixed_point():
     """The loss knows the circuit by its closed form; its own equations rest there."""
-    built = circuit_system(2, xor_data(), criterion="squared-error", l2=0.0)
+    built = circuit_loss_system(2, xor_data(), criterion="squared-error", l2=0.0)
     x = jax.random.normal(jax.random.key(1), (11,))
     params = built.space.unravel(x)
     own, others = np.exp(params["pool"])
@@ -95,7 +95,7 @@ def test_a_circuit_answers_with_its_fixed_point():
 
 def test_a_force_field_fit_is_its_loss():
     force_field, dataset = formaldehyde_charges()
-    built = forcefield_system(force_field, dataset, l2=0.01)
+    built = forcefield_loss_system(force_field, dataset, l2=0.01)
     u = np.array([4.0, -4.5, 0.5])
     q = 0.1 * u[[0, 1, 2, 2]]
     q -= q.mean()
@@ -114,4 +114,4 @@ def test_a_force_field_fit_is_its_loss():
 
 def test_a_circuit_without_units():
     with pytest.raises(ArgumentError, match="units=0"):
-        circuit_system(0, LearningData(np.eye(2), np.arange(2)), l2=0.1)
+        circuit_loss_system(0, LearningData(np.eye(2), np.arange(2)), l2=0.1)
