@@ -1,6 +1,7 @@
 """What every test runs under: float64, one CPU platform, strict dtypes, a compilation cache."""
 
 import dataclasses
+import gc
 import os
 from pathlib import Path
 
@@ -36,6 +37,20 @@ _common = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("fixed", derandomize=True, max_examples=25, **_common)
 settings.register_profile("fresh", max_examples=200, **_common)
 settings.load_profile("fixed")
+
+
+_MAPPINGS = 20_000
+"""Memory mappings of a process, of which Linux allows 65,530, at which programs are dropped."""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _few_programs():
+    """Every compiled program maps memory; thousands of them would kill a worker."""
+    yield
+    mappings = Path("/proc/self/maps")
+    if mappings.exists() and mappings.read_bytes().count(b"\n") > _MAPPINGS:
+        jax.clear_caches()
+        gc.collect()
 
 
 @pytest.fixture

@@ -19,7 +19,6 @@ from thalweg.circuits.training import (
     Shape,
     TrainConfig,
     compare,
-    data_folder,
     fit,
     gradient_flow,
     identity_rest,
@@ -30,7 +29,7 @@ from thalweg.circuits.training import (
     rest_jacobian,
     task,
 )
-from thalweg.core import Outcome
+from thalweg.core import Outcome, data_folder
 
 
 def test_parameters_of_the_papers_networks():

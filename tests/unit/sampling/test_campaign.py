@@ -33,7 +33,7 @@ RING = [Range("x", -2.5, 2.5, step=1.0, periodic=True)]  # nothing is outside
 
 
 def lognormal(request, s=1.0):
-    """The spec's tilted double well with lognormal noise of average one."""
+    """A tilted double well with lognormal noise of average one."""
     x = request.conditions["x"]
     z = ndtri((request.seed + 0.5) / 2.0**63)
     return float(np.exp(-4 * (x * x - 1) ** 2 - 0.5 * x + s * z - s * s / 2))
