@@ -141,6 +141,7 @@ def double_well(symmetry):
     )
 
 
+@pytest.mark.slow
 def test_the_barrier_of_a_two_weight_network_is_exact(tmp_path):
     """(1 - λ)², with the straight line through the saddle."""
     start = np.array([0.8, 1.1])

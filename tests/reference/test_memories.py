@@ -206,6 +206,7 @@ def test_the_boltzmann_machine_is_a_mixture_of_gaussians():
     np.testing.assert_allclose(values, direct, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_cuts_of_a_ring():
     """p layers reach (2p + 1)/(2p + 2) of the bonds of a ring longer than 2p + 1."""
     one, two = system("qaoa-ring6-p1"), system("qaoa-ring6-p2")

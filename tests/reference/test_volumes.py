@@ -67,6 +67,7 @@ def test_skirt_where_calls_suffice(dim, decay):
     assert 200_000 <= volume.calls < 220_000
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_skirt_in_twenty_dimensions_is_not_believed():
     """100 C' is 5e9 calls: the number must come with its flag, whatever the stage."""

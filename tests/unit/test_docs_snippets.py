@@ -22,7 +22,12 @@ from thalweg.workflows import MapConfig
 ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
 SLOW = {
+    "dynamics.md",
+    "forcefields-fitting.md",
+    "forcefields-learned.md",
     "losses.md",
+    "molecular-mechanics.md",
+    "train-a-circuit.md",
     "volume.md",
     "map-an-ase-system.md",
     "map-a-cluster.md",

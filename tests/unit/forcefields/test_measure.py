@@ -82,6 +82,7 @@ def test_frames_without_a_number_are_counted(labelled):
     assert accuracy(nan, labelled).nonfinite == len(labelled)
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_normal_modes_share_the_temperature():
     """Each of the three vibrations has kT/2 of harmonic energy; the mean of 2000, 4 σ."""

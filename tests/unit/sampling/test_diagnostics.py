@@ -65,6 +65,7 @@ class Redraw(ts.StoredWeight):
         return super().step(target, rest, state)
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_a_kernel_that_draws_its_weight_again_is_caught_on_line():
     """The balance of stored and fresh weights: |z| < 5 (6e-7) if kept, far beyond it if not."""

@@ -81,6 +81,7 @@ def test_mueller_brown_saddles():
     assert errors.min(axis=0).max() < 1e-8
 
 
+@pytest.mark.slow
 def test_lj7_from_gradients_alone(lj7):
     found = solve_many(lj7, Dimer(), climbs(lj7, 192), width=64)
     done = found.outcome == Outcome.success

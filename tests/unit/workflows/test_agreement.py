@@ -60,6 +60,7 @@ def test_a_deeper_well_is_wrong_by_what_it_is_deeper(cluster):
     assert found.barrier_error == pytest.approx(np.sqrt(np.mean(barriers**2)), rel=1e-6)
 
 
+@pytest.mark.slow
 def test_minima_that_fall_together_count_once(cluster):
     """On Morse particles of very short range the same two minima exist; of long range only one."""
     _, landscape = cluster

@@ -68,6 +68,7 @@ def test_mueller_brown(mueller_brown, tmp_path):
     assert sum(node.hits for node in rests) == graph.starts - graph.blown_up
 
 
+@pytest.mark.slow
 def test_a_cycle_with_a_fast_stretch_is_one(tmp_path):
     """Wilson and Cowan's cycle: points evenly spaced in time leave gaps, paths arrive in them."""
     graph = map_flow(WilsonCowan(), tmp_path / "wc.db", jnp.array([1.25, 0.0]))
