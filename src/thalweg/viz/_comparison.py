@@ -86,7 +86,7 @@ def write_comparison(
         drawn = _figure(plot_trees(panels, columns=3, energy_label="Energy / kcal/mol"))
         sections.append(_section("trees", "Side by side", "", drawn))
     text = fill(
-        asset("comparison.html"),
+        asset("still.html"),
         {
             "title": html.escape(f"{title}: force fields compared"),
             "name": html.escape(title),
@@ -94,7 +94,9 @@ def write_comparison(
                 f"{len(front.records)} force fields, {len(front.best)} of them on the front"
             ),
             "style": asset("report.css"),
+            "facts": "",
             "sections": "\n".join(sections),
+            "colophon": "",
         },
     )
     target.write_text(text, encoding="utf-8")

@@ -56,14 +56,9 @@ def flow_report_html(graph: FlowGraph, provenance: Provenance) -> str:
         raise ArgumentError(
             f"{provenance.store} holds no rest or cycle", "map the dynamics from more starts"
         )
-    return fill(
+    sections = fill(
         asset("flow.html"),
         {
-            "title": html.escape(f"{graph.name}: map of a {_law(graph)}"),
-            "name": html.escape(graph.name),
-            "description": html.escape(str(graph)),
-            "style": asset("report.css"),
-            "facts": _facts(graph),
             "drawing": inline_svg(plot_flow_graph(graph).figure),
             "caption": "Attractors are the larger, the more random starts came to them; an arrow "
             "is a way out of an unstable rest.",
@@ -72,12 +67,24 @@ def flow_report_html(graph: FlowGraph, provenance: Provenance) -> str:
             "links": _links(graph),
             "limits": "".join(f"<li>{html.escape(limit)}</li>" for limit in _LIMITS),
             "runs": _runs(provenance),
-            "colophon": html.escape(
-                f"{provenance.store}, fingerprint {provenance.fingerprint}, schema "
-                f"{provenance.schema}; {provenance.rounds:,} rounds, {provenance.searches:,} "
-                f"searches, {provenance.seconds:,.1f} s. Written {provenance.written} by Thalweg "
-                f"{provenance.version}."
-            ),
+        },
+    )
+    origin = html.escape(
+        f"{provenance.store}, fingerprint {provenance.fingerprint}, schema "
+        f"{provenance.schema}; {provenance.rounds:,} rounds, {provenance.searches:,} "
+        f"searches, {provenance.seconds:,.1f} s. Written {provenance.written} by Thalweg "
+        f"{provenance.version}."
+    )
+    return fill(
+        asset("still.html"),
+        {
+            "title": html.escape(f"{graph.name}: map of a {_law(graph)}"),
+            "name": html.escape(graph.name),
+            "description": html.escape(str(graph)),
+            "style": asset("report.css"),
+            "facts": f'<dl class="facts">{_facts(graph)}</dl>',
+            "sections": sections,
+            "colophon": f'<footer class="measure colophon">{origin}</footer>',
         },
     )
 
