@@ -10,9 +10,11 @@ import thalweg as tw
 from thalweg.core import start_points
 from thalweg.landscape import PointIndex
 from thalweg.learning import triatomic_data
-from thalweg.search import Newton, certify_many, quench_many
+from thalweg.search import LBFGS, Newton, certify_many, quench_many
 
 tw.enable_float64()
+DOWN = LBFGS(grow=2.0, memory=10, max_steps=150), Newton(max_step=0.3)
+"""Gradients first, exact Hessians then: what a map of a loss quenches with."""
 
 
 def prepare(system: str, count: int, data: str, starts: str) -> dict:
@@ -27,10 +29,10 @@ def prepare(system: str, count: int, data: str, starts: str) -> dict:
 def quench(system: str, starts: str, budget: float, out: str) -> dict:
     """Quench blocks of starts until the CPU time is used up; compiled beforehand."""
     found, rows = tw.system(system), np.load(starts)
-    quench_many(found, rows[:16], Newton(max_step=0.3), width=16)
+    quench_many(found, rows[:16], DOWN, width=16)
     began, ends = time.process_time(), []
     for first in range(0, len(rows), 64):
-        done = quench_many(found, rows[first : first + 64], Newton(max_step=0.3), width=16)
+        done = quench_many(found, rows[first : first + 64], DOWN, width=16)
         ends.append(done.x)
         if time.process_time() - began > budget:
             break

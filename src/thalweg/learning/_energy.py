@@ -13,8 +13,16 @@ from jaxtyping import Array, Bool, Float, PyTree
 
 from thalweg.core import AbstractEnergy, ArgumentError, Point, Scalar
 
-from ._criteria import AbstractCriterion, PairwiseAuc, log_odds
+from ._criteria import AbstractCriterion, CrossEntropy, PairwiseAuc, SquaredError, log_odds
 from ._data import LearningData
+from ._layered_hessian import layered_hessian
+from ._mlp import Mlp
+
+_ROWS_AT_ONCE = 512
+"""Rows of all points together that are evaluated in step on a CPU."""
+
+_NUMBERS = 2**21
+"""Derivatives of one layer's units that are held at a time for a dense Hessian."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,6 +127,11 @@ class LossEnergy(AbstractEnergy):
         """Whether the model is smooth, as far as is known."""
         return not self.kinks
 
+    @property
+    def lanes_at_once(self) -> int | None:
+        """Rows of one point fill the caches where there are many; few rows go together."""
+        return max(1, _ROWS_AT_ONCE // len(self.data))
+
     def __call__(self, x: Point) -> Scalar:
         """Loss over all data and penalty."""
         return self.loss(x, self.data) + self.penalty(x)
@@ -127,6 +140,25 @@ class LossEnergy(AbstractEnergy):
         """`l2 Σ p²` over what is penalised."""
         held = x if self.penalised is None else jnp.where(self.penalised, x, 0.0)
         return self.l2.astype(x.dtype) * jnp.sum(held * held)
+
+    def second_derivatives(self, x: Point) -> Float[Array, "dof dof"]:
+        """Dense Hessian: of perceptrons by matrix products, of other models column by column."""
+        by_layers = isinstance(self.criterion, CrossEntropy | SquaredError)
+        if not (isinstance(self.predict, Mlp) and by_layers):
+            return super().second_derivatives(x)
+        mlp, criterion, dof = self.predict, self.criterion, x.size
+
+        def block(inputs: Array, targets: Array, valid: Array) -> Array:
+            inputs, targets = inputs.astype(x.dtype), _like(targets, x)
+            weights = valid.astype(x.dtype) / len(self.data)
+            return layered_hessian(mlp, criterion, x, inputs, targets, weights)
+
+        zero = jnp.zeros((dof, dof), x.dtype)
+        widest = max(mlp.sizes[1:]) * dof
+        chunk = min(len(self.data), self.chunk or len(self.data), 1 + _NUMBERS // widest)
+        matrix = self._sum(block, self.data.inputs, self.data.targets, zero, chunk)
+        held = jnp.ones(dof, bool) if self.penalised is None else self.penalised
+        return matrix + jnp.diag(jnp.where(held, 2.0 * self.l2.astype(x.dtype), 0.0))
 
     def outputs(self, x: Point, inputs: Float[Array, "n features"]) -> Float[Array, "n outputs"]:
         """What the model with flat parameters `x` says: logits, or values."""
@@ -144,7 +176,8 @@ class LossEnergy(AbstractEnergy):
             losses = self.criterion(self.outputs(x, inputs), _like(targets, x))
             return jnp.sum(jnp.where(valid, losses, 0.0))
 
-        return self._sum(block, data.inputs, data.targets, like=x) / len(data)
+        zero = jnp.zeros((), x.dtype)
+        return self._sum(block, data.inputs, data.targets, zero, self.chunk) / len(data)
 
     def _pairs(self, x: Point, data: LearningData) -> Scalar:
         """Pairs of a chunk with all rows; the outputs of all rows are kept."""
@@ -155,7 +188,8 @@ class LossEnergy(AbstractEnergy):
         def block(left: Array, mine: Array, valid: Array) -> Array:
             return jnp.sum(jnp.where(valid, shares(left, mine, odds, data.targets), 0.0))
 
-        return self._sum(block, odds, data.targets, like=x) / len(data)
+        assert self.chunk is not None
+        return self._sum(block, odds, data.targets, jnp.zeros((), x.dtype), self.chunk) / len(data)
 
     def all_outputs(
         self, x: Point, inputs: Float[Array, "n features"]
@@ -169,14 +203,14 @@ class LossEnergy(AbstractEnergy):
         return outputs.reshape(-1, outputs.shape[-1])[: inputs.shape[0]]
 
     def _sum(
-        self, block: Callable[..., Array], inputs: Array, targets: Array, *, like: Array
-    ) -> Scalar:
-        assert self.chunk is not None
+        self, block: Callable[..., Array], inputs: Array, targets: Array, zero: Array, chunk: int
+    ) -> Array:
+        """Sum of `block(inputs, targets, valid)` over chunks of rows, the last one filled up."""
         count = inputs.shape[0]
-        places = np.arange(-(-count // self.chunk) * self.chunk).reshape(-1, self.chunk)
-        rows = (_blocks(inputs, self.chunk), _blocks(targets, self.chunk), places < count)
+        places = np.arange(-(-count // chunk) * chunk).reshape(-1, chunk)
+        rows = (_blocks(inputs, chunk), _blocks(targets, chunk), places < count)
         step = jax.checkpoint(lambda total, row: (total + block(*row), None))
-        return jax.lax.scan(step, jnp.zeros((), like.dtype), rows)[0]
+        return jax.lax.scan(step, zero, rows)[0]
 
 
 def _like(targets: Array, x: Point) -> Array:

@@ -1,7 +1,9 @@
 """Quenches: from any point down to a certified minimum of its basin."""
 
 import time
+from collections.abc import Sequence
 
+import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
@@ -74,11 +76,15 @@ def quench(
 def quench_many(
     system: System,
     x0: Float[np.ndarray, "points dof"],
-    minimiser: AbstractSolver | None = None,
+    minimiser: AbstractSolver | Sequence[AbstractSolver] | None = None,
     *,
     width: int | None = None,
 ) -> Finished:
     """Follow the energy downhill from many points at once, without certificates.
+
+    Several minimisers take over from each other, each where the one before stopped: some
+    steps of gradients and then exact Hessians, `(LBFGS(grow=2.0, memory=10, max_steps=150),
+    Newton(max_step=0.3))`, are cheaper than either alone on the loss of a small network.
 
     Args:
         system: What to minimise.
@@ -87,6 +93,16 @@ def quench_many(
         width: Lanes; the result does not depend on it.
 
     Returns:
-        Row `i` belongs to start `i`; `outcome` says how each ended.
+        Row `i` belongs to start `i`; `outcome` says how each ended, `steps` counts those of all
+        minimisers.
     """
-    return solve_many(system, LBFGS() if minimiser is None else minimiser, x0, width=width)
+    if not isinstance(minimiser, Sequence):
+        return solve_many(system, LBFGS() if minimiser is None else minimiser, x0, width=width)
+    first, *rest = minimiser
+    finished = solve_many(system, first, x0, width=width)
+    for following in rest:
+        before = finished.steps
+        # A lane that blew up has nowhere to go on from: the next one says so again.
+        finished = solve_many(system, following, finished.x, width=width)
+        finished = eqx.tree_at(lambda f: f.steps, finished, before + finished.steps)
+    return finished

@@ -39,6 +39,9 @@ _BAND_LANES = 16
 _NEWTON_LANES = 16
 """Lanes that follow exact Hessians: the fewer, the less does any wait for the slowest."""
 
+_GRADIENTS = LBFGS(grow=2.0, memory=10, max_steps=150)
+"""What goes before Hessians from far away: most of their steps for a fraction of their time."""
+
 _LEAP = 0.3
 """Longest step of quenches with Hessians; their trust region shortens it where it must."""
 
@@ -54,13 +57,13 @@ class Solvers:
     """What a map searches with.
 
     Attributes:
-        quench: From random starts.
+        quench: From random starts, one after the other.
         valley: From beside saddles, `None` for that of `push_off`.
         climb: To transition states.
         lanes: Width of the engine.
     """
 
-    quench: AbstractSolver
+    quench: tuple[AbstractSolver, ...]
     valley: AbstractSolver | None
     climb: AbstractSolver
     lanes: int | None
@@ -69,15 +72,16 @@ class Solvers:
     def of(cls, config: MapConfig) -> "Solvers":
         """Those that follow gradients, or exact Hessians where the config says so."""
         if not config.hessian:
-            return cls(LBFGS(), None, EigenvectorFollowing(), config.lanes)
+            return cls((LBFGS(),), None, EigenvectorFollowing(), config.lanes)
         lanes = _NEWTON_LANES if config.lanes is None else config.lanes
         climb = Newton(index=1, max_step=1.0, max_steps=_NEWTON_CLIMB)
-        return cls(Newton(max_step=_LEAP), Newton(max_step=_VALLEY), climb, lanes)
+        quench = (_GRADIENTS, Newton(max_step=_LEAP))
+        return cls(quench, Newton(max_step=_VALLEY), climb, lanes)
 
     def hopping(self, temperature: float) -> BasinHopping:
         """Basin hopping; with gradients by its own minimiser."""
-        if isinstance(self.quench, Newton):
-            return BasinHopping(temperature=temperature, minimiser=self.quench)
+        if isinstance(self.quench[-1], Newton):
+            return BasinHopping(temperature=temperature, minimiser=self.quench[-1])
         return BasinHopping(temperature=temperature)
 
 

@@ -87,3 +87,15 @@ def test_hessians_of_plain_energies(stiff):
     product = jnp.einsum("lij,jl->il", matrices, v)
     np.testing.assert_allclose(product, hvp(stiff.energy, x, v), rtol=1e-10, atol=1e-10)
     np.testing.assert_array_equal(matrices, jnp.swapaxes(matrices, 1, 2))
+
+
+def test_minimisers_take_over_from_each_other(stiff):
+    starts = np.asarray(start_points(stiff, jax.random.key(0), 0, 16))
+    gradients = LBFGS(max_steps=20)
+    alone = quench_many(stiff, starts, gradients)
+    both = quench_many(stiff, starts, (gradients, Newton()), width=16)
+    after = quench_many(stiff, alone.x, Newton(), width=16)
+    assert np.all(alone.outcome == Outcome.max_steps)
+    assert np.all(both.outcome == Outcome.success)
+    np.testing.assert_array_equal(both.steps, alone.steps + after.steps)
+    np.testing.assert_array_equal(both.x, after.x)
