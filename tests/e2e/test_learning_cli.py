@@ -40,7 +40,7 @@ def thalweg(tmp_path_factory):
             return CliRunner().invoke(app, [str(word) for word in words])
 
     run.folder = folder
-    small = ["--quenches", "32", "--walkers", "0", "--climbs", "0", "--pairs", "0"]
+    small = ["--quenches", "128", "--walkers", "0", "--climbs", "0", "--pairs", "0"]
     wishes = ["--workers", "1", "-q"]
     found = run("map", "bump_model.py:bump", "-o", "bump.db", *small, *wishes)
     assert found.exit_code == 0, found.stderr

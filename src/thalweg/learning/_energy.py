@@ -16,7 +16,7 @@ from thalweg.core import AbstractEnergy, ArgumentError, Point, Scalar
 from ._criteria import AbstractCriterion, CrossEntropy, PairwiseAuc, SquaredError, log_odds
 from ._data import LearningData
 from ._layered_hessian import layered_hessian
-from ._mlp import Mlp
+from ._mlp import Chain
 
 _ROWS_AT_ONCE = 512
 """Rows of all points together that are evaluated in step on a CPU."""
@@ -143,22 +143,30 @@ class LossEnergy(AbstractEnergy):
 
     def second_derivatives(self, x: Point) -> Float[Array, "dof dof"]:
         """Dense Hessian: of perceptrons by matrix products, of other models column by column."""
-        by_layers = isinstance(self.criterion, CrossEntropy | SquaredError)
-        if not (isinstance(self.predict, Mlp) and by_layers):
+        chain, criterion, dof = self._chain(), self.criterion, x.size
+        if chain is None or not isinstance(criterion, CrossEntropy | SquaredError):
             return super().second_derivatives(x)
-        mlp, criterion, dof = self.predict, self.criterion, x.size
 
         def block(inputs: Array, targets: Array, valid: Array) -> Array:
             inputs, targets = inputs.astype(x.dtype), _like(targets, x)
             weights = valid.astype(x.dtype) / len(self.data)
-            return layered_hessian(mlp, criterion, x, inputs, targets, weights)
+            return layered_hessian(chain, criterion, x, inputs, targets, weights)
 
         zero = jnp.zeros((dof, dof), x.dtype)
-        widest = max(mlp.sizes[1:]) * dof
+        widest = max(len(layer.weight) for layer in chain.places) * dof
         chunk = min(len(self.data), self.chunk or len(self.data), 1 + _NUMBERS // widest)
         matrix = self._sum(block, self.data.inputs, self.data.targets, zero, chunk)
         held = jnp.ones(dof, bool) if self.penalised is None else self.penalised
         return matrix + jnp.diag(jnp.where(held, 2.0 * self.l2.astype(x.dtype), 0.0))
+
+    def _chain(self) -> Chain | None:
+        """The layers of the model, if it is a chain of them that holds every parameter."""
+        of = getattr(self.predict, "chain", None)
+        chain = None if of is None else of(self.unravel)
+        known = chain is not None and np.array_equal(
+            np.sort(chain.order()), np.arange(self.unravel.dof)
+        )
+        return chain if known else None
 
     def outputs(self, x: Point, inputs: Float[Array, "n features"]) -> Float[Array, "n outputs"]:
         """What the model with flat parameters `x` says: logits, or values."""

@@ -12,7 +12,7 @@ from jaxtyping import Array, PyTree
 from thalweg.core import ArgumentError
 
 from ._energy import Unravel
-from ._mlp import KINKED, Dense, Kind
+from ._mlp import KINKED, Chain, Dense, Kind
 
 _KINKS = frozenset(
     {jax.nn.relu, jax.nn.relu6, jax.nn.leaky_relu, jax.nn.elu, jax.nn.celu, jax.nn.selu, jnp.abs}
@@ -37,6 +37,19 @@ class EquinoxModel(eqx.Module):
         outputs = jax.vmap(model)(inputs)
         return outputs[:, None] if outputs.ndim == 1 else outputs
 
+    def chain(self, unravel: Unravel) -> Chain | None:
+        """Its dense layers, and where their parameters are; `None` if it is no such chain."""
+        model = eqx.combine(unravel.places(), self.static)
+        found = _mlp_parts(model) if isinstance(model, eqx.nn.MLP) else _sequence_parts(model)
+        if found is None:
+            return None
+        linears, activations = found
+        layers = [(np.asarray(one.weight), one.bias) for one in linears]
+        if any(weight.ndim != 2 for weight, _ in layers):
+            return None
+        places = tuple(Dense(weight, None if b is None else np.asarray(b)) for weight, b in layers)
+        return Chain(places, tuple(activations))
+
 
 def equinox_network(model: eqx.Module) -> tuple[EquinoxModel, PyTree]:
     """An Equinox model as a function, and its parameters; dropout is switched off.
@@ -54,30 +67,15 @@ def equinox_network(model: eqx.Module) -> tuple[EquinoxModel, PyTree]:
     return EquinoxModel(static, kinks), params
 
 
-def equinox_chain(
-    predict: EquinoxModel, params: PyTree
-) -> tuple[tuple[Dense, ...], tuple[Kind, ...]] | None:
-    """Places of the dense layers of an MLP, and what its activations allow; `None` for others."""
-    model = eqx.combine(Unravel.of(params).places(), predict.static)
-    found = _mlp_parts(model) if isinstance(model, eqx.nn.MLP) else _sequence_parts(model)
-    if found is None:
-        return None
-    linears, activations = found
-    layers = [(np.asarray(one.weight), one.bias) for one in linears]
-    if any(weight.ndim != 2 for weight, _ in layers):
-        return None
-    chain = tuple(Dense(weight, None if b is None else np.asarray(b)) for weight, b in layers)
-    return chain, tuple(kind_of(activation) for activation in activations)
-
-
 def _mlp_parts(model: eqx.nn.MLP) -> tuple[list[Any], list[Callable]] | None:
     """Linear layers and hidden activations; the activation of the outputs must be none."""
-    probe = jnp.linspace(-2.0, 2.0, 5)
     outputs: Any = model.final_activation
-    try:
-        last_linear = bool(jnp.all(jax.vmap(outputs)(probe) == probe))
-    except Exception:
-        last_linear = False
+    with jax.ensure_compile_time_eval():
+        probe = jnp.linspace(-2.0, 2.0, 5)
+        try:
+            last_linear = bool(jnp.all(jax.vmap(outputs)(probe) == probe))
+        except Exception:
+            last_linear = False
     if not last_linear or _learnt(model.activation):
         return None
     linears: list[Any] = list(model.layers)

@@ -1,5 +1,6 @@
 """Exact Hessians of losses of multilayer perceptrons, layer by layer, as matrix products."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -10,7 +11,7 @@ from jaxtyping import Array, Float
 from thalweg.core import Point
 
 from ._criteria import AbstractCriterion
-from ._mlp import Dense, Mlp, places_of
+from ._mlp import Chain, Dense
 
 
 class _Hidden(NamedTuple):
@@ -32,7 +33,12 @@ class _Hidden(NamedTuple):
 
 
 def layered_hessian(
-    mlp: Mlp, criterion: AbstractCriterion, x: Point, inputs: Array, targets: Array, weights: Array
+    chain: Chain,
+    criterion: AbstractCriterion,
+    x: Point,
+    inputs: Float[Array, "n features"],
+    targets: Array,
+    weights: Float[Array, " n"],
 ) -> Float[Array, "dof dof"]:
     r"""Second derivatives of $\sum_r w_r\,c(f(x, \mathrm{inputs}_r), \mathrm{targets}_r)$.
 
@@ -45,7 +51,7 @@ def layered_hessian(
     times as much.
 
     Args:
-        mlp: The network.
+        chain: The network; its parameters are all of `x`.
         criterion: Loss of a row; it must not mix rows.
         x: Flat parameters.
         inputs: Rows, `(n, features)`.
@@ -55,8 +61,8 @@ def layered_hessian(
     Source: after Bishop, *Exact calculation of the Hessian matrix for the multilayer perceptron*,
     Neural Comput. 4, 494 (1992).
     """
-    layers, places = mlp.unravel(x), places_of(mlp)
-    hidden, outputs, jacobian = _forward(mlp, layers, inputs.T)
+    layers, places, order = chain.layers(x), chain.in_order(), chain.order()
+    hidden, outputs, jacobian = _forward(chain.activations, layers, inputs.T)
     delta, curved = _of_outputs(criterion, outputs, targets, weights)
     matrix = jnp.einsum("oun,upn->opn", curved, jacobian)
     matrix = _contract(matrix, jacobian)
@@ -70,11 +76,13 @@ def layered_hessian(
         back = weight.T @ delta
         matrix = _bent(matrix, layer, back * layer.bend, places[0] if number == 1 else None)
         delta = back * layer.slope
-    return matrix
+    return jnp.zeros_like(matrix).at[order[:, None], order].set(matrix)
 
 
 def _forward(
-    mlp: Mlp, layers: tuple[Dense, ...], values: Float[Array, "features n"]
+    activations: tuple[Callable[[Array], Array], ...],
+    layers: tuple[Dense, ...],
+    values: Float[Array, "features n"],
 ) -> tuple[list[_Hidden], Float[Array, "outputs n"], Float[Array, "outputs dof n"]]:
     """Every hidden layer, the outputs and their derivatives by all parameters."""
     hidden: list[_Hidden] = []
@@ -93,17 +101,17 @@ def _forward(
             parts.insert(0, jnp.einsum("oi,ipn->opn", weight, hidden[-1].out))
         jacobian = jnp.concatenate(parts, axis=1)
         if number + 1 < len(layers):
-            values, slope, bend = _activated(mlp, number, entering)
+            values, slope, bend = _activated(activations[number], entering)
             hidden.append(_Hidden(slope, bend, own, jacobian, slope[:, None] * jacobian))
     return hidden, entering, jacobian
 
 
-def _activated(mlp: Mlp, layer: int, z: Array) -> tuple[Array, Array, Array]:
+def _activated(activation: Callable[[Array], Array], z: Array) -> tuple[Array, Array, Array]:
     """The activation with its first and second derivative, element by element."""
     ones = jnp.ones_like(z)
 
     def first(z: Array) -> tuple[Array, Array]:
-        return jax.jvp(lambda v: mlp.activate(layer, v), (z,), (ones,))
+        return jax.jvp(activation, (z,), (ones,))
 
     (value, slope), (_, bend) = jax.jvp(first, (z,), (ones,))
     return value, slope, bend

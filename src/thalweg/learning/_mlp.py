@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from thalweg.core import ArgumentError, HiddenLayer, PRNGKey
+from thalweg.core import ArgumentError, HiddenLayer, Point, PRNGKey
 
 Kind = Literal["odd", "plain", "homogeneous"]
 
@@ -47,6 +47,35 @@ class Dense(NamedTuple):
 
     weight: Array | np.ndarray
     bias: Array | np.ndarray | None
+
+
+class Chain(NamedTuple):
+    """Dense layers with functions of one number between them.
+
+    Attributes:
+        places: The place of each parameter in the flat vector.
+        activations: One for each hidden layer.
+    """
+
+    places: tuple[Dense, ...]
+    activations: tuple[Callable[[Array], Array], ...]
+
+    def order(self) -> np.ndarray:
+        """Places in the flat vector, layer by layer, weights row by row and then the biases."""
+        parts = [np.ravel(part) for layer in self.places for part in layer if part is not None]
+        return np.concatenate(parts)
+
+    def layers(self, x: Point) -> tuple[Dense, ...]:
+        """The parameters of each layer at a flat point."""
+        taken = [[None if part is None else x[part] for part in layer] for layer in self.places]
+        return tuple(Dense(*parts) for parts in taken)
+
+    def in_order(self) -> tuple[Dense, ...]:
+        """The places that the parameters have in `order()`."""
+        rank = np.empty(self.order().size, int)
+        rank[self.order()] = np.arange(rank.size)
+        taken = [[None if part is None else rank[part] for part in layer] for layer in self.places]
+        return tuple(Dense(*parts) for parts in taken)
 
 
 class Mlp(eqx.Module):
@@ -144,6 +173,11 @@ class Mlp(eqx.Module):
             values = values @ weight.T
             values = values if bias is None else values + bias
         return values
+
+    def chain(self, unravel: object) -> Chain:
+        """Its layers, and where their parameters are."""
+        del unravel
+        return Chain(places_of(self), tuple(ACTIVATIONS[name][0] for name in self.activations))
 
     def activate(self, layer: int, values: Array) -> Array:
         """The activation of a hidden layer, counted from 0."""

@@ -23,8 +23,8 @@ from thalweg.core import (
 from ._criteria import AbstractCriterion, CrossEntropy, PairwiseAuc, criterion_of
 from ._data import LearningData
 from ._energy import FunctionModel, LossEnergy, Unravel
-from ._equinox import EquinoxModel, equinox_chain, equinox_network
-from ._mlp import ACTIVATIONS, Dense, Kind, Mlp, layers_of, places_of
+from ._equinox import EquinoxModel, equinox_network, kind_of
+from ._mlp import Dense, Kind, Mlp, layers_of
 from ._torch import is_torch, mlp_from_torch
 
 Criterion = str | AbstractCriterion | Callable[..., Any]
@@ -209,14 +209,10 @@ def _check(energy: LossEnergy) -> None:
 
 def _automatic(model: Any, params: PyTree, energy: LossEnergy) -> AbstractSymmetry:
     """The symmetry of a chain of dense layers under this criterion and penalty."""
-    kinds: tuple[Kind, ...]
-    if isinstance(model, Mlp):
-        kinds = tuple(ACTIVATIONS[name][1] for name in model.activations)
-        chain = places_of(model)
-    elif isinstance(model, EquinoxModel) and (found := equinox_chain(model, params)) is not None:
-        chain, kinds = found
-    else:
+    found = model.chain(Unravel.of(params)) if isinstance(model, Mlp | EquinoxModel) else None
+    if found is None:
         return NoSymmetry()
+    chain, kinds = found.places, [kind_of(activation) for activation in found.activations]
     free = float(energy.l2) == 0.0
     allowed: list[Kind] = [
         _allowed(kind, layer, free) for kind, layer in zip(kinds, chain[:-1], strict=True)

@@ -48,6 +48,17 @@ def test_layers_give_the_hessian(mlp, criterion):
     np.testing.assert_allclose(by_layers(energy, x), by_columns(energy, x), atol=2e-14)
 
 
+@pytest.mark.parametrize("scan", [False, True])
+def test_networks_of_equinox(scan):
+    rng = np.random.default_rng(0)
+    data = LearningData(rng.normal(size=(ROWS, 3)), np.arange(ROWS) % 2)
+    model = eqx.nn.MLP(3, 2, 4, 3, jax.nn.softplus, scan=scan, key=jax.random.key(0))
+    energy = network_system(model, data, l2=0.01).energy
+    assert energy.predict.chain(energy.unravel) is not None
+    x = jnp.asarray(rng.normal(size=energy.unravel.dof))
+    np.testing.assert_allclose(by_layers(energy, x), by_columns(energy, x), atol=2e-14)
+
+
 def test_chunks_and_what_is_penalised():
     mlp = Mlp((3, 4, 3))
     x = mlp.init(jax.random.key(1))
