@@ -1,5 +1,8 @@
 """Whether a structure fits a force field, before any energy is computed."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -35,15 +38,34 @@ def check_structure(
             f"{topology.n_atoms} atoms",
             f"give {3 * topology.n_atoms} coordinates, in nm",
         )
-    positions = positions.reshape(-1, 3)
+    check_positions(topology.names, positions.reshape(-1, 3), forcefield.box, closest=closest)
+
+
+def check_positions(
+    names: Sequence[str],
+    positions: Float[np.ndarray, "n 3"],
+    box: Any = None,
+    *,
+    closest: float = 0.05,
+) -> None:
+    """Refuse positions that no atoms can have, naming them.
+
+    Args:
+        names: Of the atoms.
+        positions: In nm.
+        box: Its vectors in rows, in nm, where it is periodic.
+        closest: Distance in nm below which two atoms clash.
+
+    Raises:
+        ArgumentError: if a coordinate is not finite, or atoms clash.
+    """
     bad = np.flatnonzero(~np.isfinite(positions).all(axis=1))
     if len(bad):
         raise ArgumentError(
-            f"{topology.names[bad[0]]} is at {positions[bad[0]]}", "coordinates must be finite"
+            f"{names[bad[0]]} is at {positions[bad[0]]}", "coordinates must be finite"
         )
-    clashes = _clashes(forcefield, positions, closest)
+    clashes = _clashes(positions, None if box is None else np.asarray(box), closest)
     if clashes:
-        names = topology.names
         listed = ", ".join(
             f"{names[i]} and {names[j]} ({r:.4f} nm)" for i, j, r in clashes[:_SHOWN]
         )
@@ -56,10 +78,9 @@ def check_structure(
 
 
 def _clashes(
-    forcefield: ForceField, positions: np.ndarray, closest: float
+    positions: np.ndarray, box: np.ndarray | None, closest: float
 ) -> list[tuple[int, int, float]]:
     """Pairs that are too close, closest first; blocks of rows keep the table small."""
-    box = None if forcefield.box is None else np.asarray(forcefield.box)
     found = []
     for begin in range(0, len(positions), 256):
         step = positions[None] - positions[begin : begin + 256, None]

@@ -95,6 +95,10 @@ def molecule(source: str, *, charge: int = 0) -> Molecule:
             raise ArgumentError(f"there is no file {source}", "or name a molecule: ethanol")
         try:
             atoms = read(path)
+        except KeyError as error:  # a symbol that ASE does not know
+            raise ArgumentError(
+                f"{source}: {_where(path, str(error.args[0]))} is no element", "C, Cl, or a number"
+            ) from error
         except Exception as error:  # whatever the parser stumbles over
             raise ArgumentError(f"{source} cannot be read: {error}") from error
         assert not isinstance(atoms, list)
@@ -114,3 +118,10 @@ def molecule(source: str, *, charge: int = 0) -> Molecule:
         charge,
         path if path.is_file() else None,
     )
+
+
+def _where(path: Path, symbol: str) -> str:
+    """The symbol and the first line that begins with it, if there is one."""
+    rows = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    lines = [k for k, row in enumerate(rows, 1) if row.split()[:1] == [symbol]]
+    return f"{symbol!r} in line {lines[0]}" if lines else repr(symbol)

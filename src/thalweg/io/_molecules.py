@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from thalweg.core import ArgumentError, Float
-from thalweg.forcefields import Topology
+from thalweg.forcefields import Topology, check_positions
 
 NM_PER_ANGSTROM = 0.1
 
@@ -112,9 +112,11 @@ def topology_from_structure(
         charge: Total charge, in e.
 
     Raises:
-        ArgumentError: if RDKit is missing, an element is unknown, or two atoms clash.
+        ArgumentError: if RDKit is missing, an element is unknown, a coordinate is not finite, or
+            two atoms are closer than 0.5 Å; it names the atoms.
     """
     require_rdkit()
+    from rdkit import Chem
     from rdkit.Chem import rdDetermineBonds
 
     for atom, z in enumerate(numbers):
@@ -122,6 +124,9 @@ def topology_from_structure(
             raise ArgumentError(
                 f"atom {atom} has the atomic number {z}", "there is no such element"
             )
+    table = Chem.GetPeriodicTable()
+    names = [f"{table.GetElementSymbol(z)}{atom}" for atom, z in enumerate(numbers)]
+    check_positions(names, np.asarray(positions, float))
     molecule = _bare(numbers, positions)
     with _quiet():
         rdDetermineBonds.DetermineConnectivity(molecule, charge=charge)

@@ -23,6 +23,7 @@ from thalweg.io import (
     forcefield_from_mmff,
     forcefield_from_openmm,
     generic_forcefield,
+    molecule,
     to_openmm,
     topology_from_ase,
     topology_from_smiles,
@@ -144,6 +145,13 @@ def test_molecules_that_cannot_be_read(tmp_path):
         topology_from_xyz(wrong)
     with pytest.raises(ArgumentError, match="atomic number 0"):
         topology_from_structure([6, 0], np.zeros((2, 3)))
+    with pytest.raises(ArgumentError, match=r"clash.* C0 and O1 \(0\.0100 nm\)"):
+        topology_from_structure([6, 8], np.array([[0.0, 0.0, 0.0], [0.01, 0.0, 0.0]]))
+    with pytest.raises(ArgumentError, match="O1 is at"):
+        topology_from_structure([6, 8], np.array([[0.0, 0.0, 0.0], [np.nan, 0.0, 0.0]]))
+    wrong.write_text("2\n\nC 0 0 0\nXq 0 0 1.5\n")
+    with pytest.raises(ArgumentError, match="'Xq' in line 4 is no element"):
+        molecule(str(wrong))
 
 
 def test_elements_without_parameters():

@@ -14,15 +14,19 @@ by_columns = eqx.filter_jit(lambda energy, x: jax.hessian(energy)(x))
 by_layers = eqx.filter_jit(lambda energy, x: energy.second_derivatives(x))
 
 
+def draws(seed: int, *shape: int):
+    """Normal numbers."""
+    return jax.random.normal(jax.random.key(seed), shape)
+
+
 def energy_of(mlp: Mlp, criterion: str, **options) -> LossEnergy:
     """A loss on random rows, of classes or of numbers."""
-    rng = np.random.default_rng(0)
     outputs = mlp.sizes[-1]
     if criterion == "cross-entropy":
         targets = np.arange(ROWS) % max(outputs, 2)
     else:
-        targets = rng.normal(size=(ROWS, outputs))
-    data = LearningData(rng.normal(size=(ROWS, mlp.sizes[0])), targets)
+        targets = draws(1, ROWS, outputs)
+    data = LearningData(draws(0, ROWS, mlp.sizes[0]), targets)
     energy = network_system(mlp, data, criterion=criterion, l2=0.01, **options).energy
     assert isinstance(energy, LossEnergy)
     return energy
@@ -50,12 +54,11 @@ def test_layers_give_the_hessian(mlp, criterion):
 
 @pytest.mark.parametrize("scan", [False, True])
 def test_networks_of_equinox(scan):
-    rng = np.random.default_rng(0)
-    data = LearningData(rng.normal(size=(ROWS, 3)), np.arange(ROWS) % 2)
+    data = LearningData(draws(0, ROWS, 3), np.arange(ROWS) % 2)
     model = eqx.nn.MLP(3, 2, 4, 3, jax.nn.softplus, scan=scan, key=jax.random.key(0))
     energy = network_system(model, data, l2=0.01).energy
     assert energy.predict.chain(energy.unravel) is not None
-    x = jnp.asarray(rng.normal(size=energy.unravel.dof))
+    x = draws(2, energy.unravel.dof)
     np.testing.assert_allclose(by_layers(energy, x), by_columns(energy, x), atol=2e-14)
 
 
