@@ -40,6 +40,14 @@ class AbstractEnergy(eqx.Module):
         return True
 
     @property
+    def stiff(self) -> bool:
+        """Whether curvatures of its minima span decades by design: losses, bonds beside torsions.
+
+        Maps of few coordinates follow exact Hessians then.
+        """
+        return self.zero_cut is not None
+
+    @property
     def lanes_at_once(self) -> int | None:
         """How many lanes a processor's caches hold; `None`: all of a block go together.
 

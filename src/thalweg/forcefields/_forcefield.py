@@ -61,6 +61,11 @@ class ForceField(AbstractEnergy):
                 )
 
     @property
+    def stiff(self) -> bool:
+        """Bonds are thousands of times stiffer than torsions."""
+        return True
+
+    @property
     def lanes_at_once(self) -> int | None:
         """The least that a block asks for."""
         asked = [b.lanes_at_once for b in self.blocks.values() if b.lanes_at_once is not None]

@@ -102,7 +102,8 @@ def forcefield_system(
     Energies are in kJ/mol and lengths in nm. Atoms that hang on the same neighbour and are alike
     in the force field (the hydrogen atoms of a methyl group) are interchangeable, and mirror
     images are the same unless the force field tells them apart. Searches begin with every
-    rotatable bond turned at random.
+    rotatable bond turned at random. Networks with arrays in single precision are evaluated in
+    double.
 
     Args:
         forcefield: Of a free molecule, or in an orthorhombic box.
@@ -114,6 +115,7 @@ def forcefield_system(
         ArgumentError: if the structure does not fit (see `check_structure`) or the box is skew.
     """
     check_structure(forcefield, positions)
+    forcefield = _in_double(forcefield)
     topology = forcefield.topology
     centre = np.asarray(positions, float).reshape(-1, 3)
     if forcefield.box is None:
@@ -133,6 +135,13 @@ def forcefield_system(
         length=length,
         floor=_COLLAPSE,
         labels=element_symbols(topology),
+    )
+
+
+def _in_double(forcefield: ForceField) -> ForceField:
+    """Networks that compute in single precision compute in double: round-off has no saddles."""
+    return jax.tree.map(
+        lambda leaf: leaf.astype(jnp.float64) if leaf.dtype == jnp.float32 else leaf, forcefield
     )
 
 

@@ -67,7 +67,7 @@ def layered_hessian(
     matrix = jnp.einsum("oun,upn->opn", curved, jacobian)
     matrix = _contract(matrix, jacobian)
     for number in range(len(hidden), 0, -1):
-        layer, weight = hidden[number - 1], layers[number].weight
+        layer, weight = hidden[number - 1], jnp.asarray(layers[number].weight)
         own = np.ravel(places[number].weight)
         before = layer.out.shape[1]
         cross = delta @ layer.out.reshape(-1, delta.shape[1]).T
@@ -89,7 +89,7 @@ def _forward(
     entering, jacobian, x_type = values, values[None], values.dtype
     for number, (weight, bias) in enumerate(layers):
         units, n = weight.shape[0], values.shape[1]
-        entering, own = weight @ values, values
+        entering, own = jnp.asarray(weight) @ values, values
         each = jnp.eye(units, dtype=x_type)[:, :, None]
         parts = [(each[..., None] * values).reshape(units, -1, n)]
         if bias is not None:

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import equinox as eqx
 import jax
@@ -67,15 +67,20 @@ class Chain(NamedTuple):
 
     def layers(self, x: Point) -> tuple[Dense, ...]:
         """The parameters of each layer at a flat point."""
-        taken = [[None if part is None else x[part] for part in layer] for layer in self.places]
-        return tuple(Dense(*parts) for parts in taken)
+        return self._take(x)
 
     def in_order(self) -> tuple[Dense, ...]:
         """The places that the parameters have in `order()`."""
         rank = np.empty(self.order().size, int)
         rank[self.order()] = np.arange(rank.size)
-        taken = [[None if part is None else rank[part] for part in layer] for layer in self.places]
-        return tuple(Dense(*parts) for parts in taken)
+        return self._take(rank)
+
+    def _take(self, values: Any) -> tuple[Dense, ...]:
+        """Values of each layer's parameters, in their shapes."""
+        return tuple(
+            Dense(values[weight], None if bias is None else values[bias])
+            for weight, bias in self.places
+        )
 
 
 class Mlp(eqx.Module):

@@ -212,7 +212,8 @@ def _automatic(model: Any, params: PyTree, energy: LossEnergy) -> AbstractSymmet
     found = model.chain(Unravel.of(params)) if isinstance(model, Mlp | EquinoxModel) else None
     if found is None:
         return NoSymmetry()
-    chain, kinds = found.places, [kind_of(activation) for activation in found.activations]
+    chain = found.places
+    kinds: list[Kind] = [kind_of(activation) for activation in found.activations]
     free = float(energy.l2) == 0.0
     allowed: list[Kind] = [
         _allowed(kind, layer, free) for kind, layer in zip(kinds, chain[:-1], strict=True)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,9 @@ from ._sets import PlanProgress, Report
 
 REFERENCE = "reference"
 """What the landscape of the label method is called."""
+
+_SEEDS_AT_ONCE = 8
+"""Seeds of the reference that are followed, stored and reported together."""
 
 _SEPARATE = 3.0
 """A barrier of so many k_B T separates two states."""
@@ -102,8 +106,7 @@ def landscape_agreement(
     )
     truth = dataclasses.replace(truth, start=next(iter(systems.values())).start)
     where = folder / f"{REFERENCE}.db"
-    if not where.exists():
-        _seed(truth, where, guide, config.seeds, report)
+    _seed(truth, where, guide, config.seeds, report, stop)
     target = _mapped(truth, where, config.reference_budget, config.key, report, stop)
     if not target.network.n_minima:
         raise ArgumentError(f"{method.name} has no minimum near those of the force fields")
@@ -137,7 +140,7 @@ def _mapped(
     if done.exists():
         return Landscape.open(path)
     exact = system.energy.exact_derivatives
-    rounds = {"quenches": 64, "climbs": 64} if exact else {"quenches": 8, "climbs": 8}
+    rounds = {"quenches": 64, "climbs": 32} if exact else {"quenches": 8, "climbs": 8}
     config = MapConfig.suited_to(system, walkers=0, pairs=4, key=key, budget=budget, **rounds)
 
     def tell(now: MapProgress) -> None:
@@ -152,32 +155,49 @@ def _mapped(
     return result.landscape
 
 
-def _seed(system: System, path: Path, guide: Landscape, most: int, report: Report | None) -> None:
-    """Begin a map with what is near the stationary points of another."""
+def _seed(
+    system: System,
+    path: Path,
+    guide: Landscape,
+    most: int,
+    report: Report | None,
+    stop: Callable[[], bool] | None,
+) -> None:
+    """Begin a map with what is near the stationary points of another; goes on where it stopped."""
+    minima = guide.points("minimum")[np.argsort(guide.network.energies)[:most]]
+    ids = guide.network.ts_ids[np.argsort(guide.network.ts_energies)[:most]]
+    saddles = [guide.transition_state(int(k)) for k in ids]
+    total = len(minima) + len(saddles)
     store = Store.open(path, store_header(system))
+    done = int(store.state["item"]) if store.state else 0
+    if done >= total:
+        store.close()
+        return
     store.begin_run({"seeds": guide.header.name}, {}, "0")
     collector = Collector(system, store)
-    network = guide.network
-    chosen = np.argsort(network.energies)[:most]
-    points = guide.points("minimum")[chosen]
-    if report:
-        report(PlanProgress("seeds", "minima", 0, len(points), "", 0.0))
-    collector.minima(quench_many(system, points), np.arange(len(points)))
-    chosen = np.argsort(network.ts_energies)[:most]
-    if len(chosen):
-        saddles = [guide.transition_state(int(network.ts_ids[k])) for k in chosen]
-        start = Climb(
-            jnp.asarray(np.stack([known(s.x) for s in saddles])),
-            jnp.asarray(np.stack([known(s.direction) for s in saddles])),
-        )
+    began = time.perf_counter()
+    while done < total and not (stop and stop()):
+        here = np.arange(done, min(done + _SEEDS_AT_ONCE, total))
+        if done < len(minima):
+            here = here[here < len(minima)]
+            collector.minima(quench_many(system, minima[here]), here)
+        else:
+            some = [saddles[k - len(minima)] for k in here]
+            start = Climb(
+                jnp.asarray(np.stack([known(s.x) for s in some])),
+                jnp.asarray(np.stack([known(s.direction) for s in some])),
+            )
+            finished = solve_many(system, EigenvectorFollowing(), start)
+            collector.saddles(finished, here, np.full((len(some), 2), -1))
+        done += len(here)
+        collector.commit("minimise", len(here), time.perf_counter() - began, {"item": done})
         if report:
-            report(PlanProgress("seeds", "transition states", 0, len(chosen), "", 0.0))
-        finished = solve_many(system, EigenvectorFollowing(), start)
-        unknown = np.full((len(chosen), 2), -1)
-        collector.saddles(finished, np.arange(len(chosen)) + most, unknown)
-    collector.commit("minimise", len(points) + len(chosen), 0.0, {"item": 2 * most})
-    store.end_run("finished")
+            what = f"{store.n_minima} minima, {store.n_transition_states} transition states"
+            report(PlanProgress("seeds", REFERENCE, done, total, what, time.perf_counter() - began))
+    store.end_run("finished" if done >= total else "interrupted")
     store.close()
+    if done < total:
+        raise KeyboardInterrupt
 
 
 def _states(landscape: Landscape, temperature: float) -> tuple[int, int | None]:

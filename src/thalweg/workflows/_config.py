@@ -93,12 +93,12 @@ class MapConfig:
         Energies that are evaluated outside compiled code get small rounds; large systems get more
         walkers, with more patience, and climbs that begin closer to the minimum (a displacement of
         the same size for each of more particles melts the cluster); a handful of coordinates needs
-        no walkers. Energies that are ill-conditioned by design (they state a `zero_cut`) are
-        searched with exact Hessians, in smaller rounds.
+        no walkers. Stiff energies (losses, force fields of molecules) are searched with exact
+        Hessians, in smaller rounds.
         """
         dof = system.space.dof
         energy = system.energy
-        stiff = energy.zero_cut is not None and energy.smooth and dof <= _HESSIAN
+        stiff = energy.stiff and energy.smooth and dof <= _HESSIAN
         fitting: dict[str, Any]
         if not system.energy.exact_derivatives:
             fitting = {"quenches": 16, "walkers": 0, "climbs": 16, "pairs": 4, "searches": 50}
@@ -110,10 +110,12 @@ class MapConfig:
         else:
             fitting = {}
         if stiff:
-            fitting |= {"hessian": True, "quenches": 96, "hops": 5, "temperature": 0.02}
-            fitting |= {"walkers": min(16, fitting.get("walkers", 16)), "patience": 2, "burst": 1}
+            fitting |= {"hessian": True, "quenches": 96, "hops": 5, "patience": 2, "burst": 1}
+            fitting |= {"walkers": min(16, fitting.get("walkers", 16))}
             fitting |= {"climbs": 64, "searches": 50, "coverage": 0.98}
             fitting |= {"displacement": (0.05, 0.3)}
+        if stiff and energy.zero_cut is not None:  # losses are of the order of one
+            fitting |= {"temperature": 0.02}
         return cls(**{**fitting, **wishes})
 
     def to_dict(self) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from thalweg.core import hessian
-from thalweg.learning import LearningData, LossEnergy, Mlp, network_system
+from thalweg.learning import EquinoxModel, LearningData, LossEnergy, Mlp, loss_of, network_system
 
 ROWS = 23
 by_columns = eqx.filter_jit(lambda energy, x: jax.hessian(energy)(x))
@@ -27,9 +27,7 @@ def energy_of(mlp: Mlp, criterion: str, **options) -> LossEnergy:
     else:
         targets = draws(1, ROWS, outputs)
     data = LearningData(draws(0, ROWS, mlp.sizes[0]), targets)
-    energy = network_system(mlp, data, criterion=criterion, l2=0.01, **options).energy
-    assert isinstance(energy, LossEnergy)
-    return energy
+    return loss_of(network_system(mlp, data, criterion=criterion, l2=0.01, **options))
 
 
 @pytest.mark.parametrize("criterion", ["cross-entropy", "squared-error"])
@@ -56,7 +54,8 @@ def test_layers_give_the_hessian(mlp, criterion):
 def test_networks_of_equinox(scan):
     data = LearningData(draws(0, ROWS, 3), np.arange(ROWS) % 2)
     model = eqx.nn.MLP(3, 2, 4, 3, jax.nn.softplus, scan=scan, key=jax.random.key(0))
-    energy = network_system(model, data, l2=0.01).energy
+    energy = loss_of(network_system(model, data, l2=0.01))
+    assert isinstance(energy.predict, EquinoxModel)
     assert energy.predict.chain(energy.unravel) is not None
     x = draws(2, energy.unravel.dof)
     np.testing.assert_allclose(by_layers(energy, x), by_columns(energy, x), atol=2e-14)

@@ -20,12 +20,12 @@ def test_losses_follow_hessians(table):
     config = MapConfig.suited_to(network_system(Mlp((1, 3, 2)), table, l2=1e-3))
     assert config.hessian
     solvers = Solvers.of(config)
-    assert isinstance(solvers.quench, Newton)
+    assert [type(one) for one in solvers.quench] == [LBFGS, Newton]
     assert isinstance(solvers.climb, Newton)
     assert solvers.climb.index == 1
     assert solvers.valley is not None
     assert solvers.lanes == 16
-    assert solvers.hopping(0.1).minimiser is solvers.quench
+    assert solvers.hopping(0.1).minimiser is solvers.quench[-1]
     assert Solvers.of(MapConfig(hessian=True, lanes=4)).lanes == 4
 
 
@@ -40,8 +40,21 @@ def test_clusters_follow_gradients():
     config = MapConfig.suited_to(system("lj13"))
     assert not config.hessian
     solvers = Solvers.of(config)
-    assert isinstance(solvers.quench, LBFGS)
+    assert isinstance(solvers.quench[0], LBFGS)
     assert isinstance(solvers.climb, EigenvectorFollowing)
     assert solvers.valley is None
     assert solvers.hopping(0.5).temperature == 0.5
     assert not MapConfig.suited_to(system("lj13"), hessian=False).hessian
+
+
+def test_molecules_follow_hessians():
+    """Bonds are a thousand times stiffer than torsions: gradients find few saddles of those."""
+    pytest.importorskip("rdkit")
+    from thalweg.forcefields import forcefield_system
+    from thalweg.io import forcefield_from_mmff, topology_from_smiles
+
+    topology, positions = topology_from_smiles("CCO")
+    made = forcefield_system(forcefield_from_mmff(topology, positions), positions)
+    config = MapConfig.suited_to(made)
+    assert config.hessian
+    assert config.temperature == MapConfig().temperature
