@@ -147,7 +147,12 @@ def thermo(
         check_system(system, energy)
     prepare_jax()
     from thalweg.landscape import Landscape
-    from thalweg.thermo import HarmonicEnsemble, heat_capacity_peaks, reweight
+    from thalweg.thermo import (
+        HarmonicEnsemble,
+        flat_candidates,
+        heat_capacity_peaks,
+        reweight,
+    )
 
     console = talk(quiet=quiet)
     with Landscape.open(store) as landscape:
@@ -161,7 +166,7 @@ def thermo(
         peaks = heat_capacity_peaks(ensemble, grid[0], grid[-1]) if len(grid) > 1 else []
         missing = _missing(ensemble, grid, key)
         samples = _sample(landscape, grid, wish, console) if sample else None
-        units = landscape.header
+        units, flat = landscape.header, flat_candidates(landscape)
     sampled = None if samples is None else reweight(samples, _inside(samples, grid))
     if sampled is not None and (kinetic or quantum is not None):
         sampled = report.with_kinetic(sampled, ensemble)
@@ -174,6 +179,7 @@ def thermo(
         samples=samples,
         sampled=sampled,
         energy_unit=units.energy_unit,
+        flat=flat,
     )
     if csv is not None:
         report.write_csv(found, csv)

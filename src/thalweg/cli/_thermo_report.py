@@ -36,6 +36,7 @@ class Found:
     samples: "TemperingSamples | None"
     sampled: "Reweighted | None"
     energy_unit: str
+    flat: int = 0
 
     @property
     def quantum(self) -> bool:
@@ -156,6 +157,7 @@ def as_json(found: Found, files: list[Path]) -> dict[str, Any]:
         "occupations": _occupations(found),
         "peaks": [_peak_json(found, peak) for peak in found.peaks],
         "missing": None,
+        "left_out_with_zero_modes": found.flat,
         "sampling": None,
         "files": [str(file) for file in files],
     }
@@ -281,6 +283,11 @@ def closing(found: Found, files: list[Path]) -> str:
     if found.missing is not None:
         bound = "" if found.missing.trusted else "at least "
         parts.append(f"{bound}{found.missing.completeness.missing:.0f} minima probably missing")
+    if found.flat:
+        parts.append(
+            f"[bold]{count(found.flat, 'candidate')} with unexplained zero modes left out[/], so "
+            "these numbers miss their share of the space"
+        )
     if found.samples is not None and found.sampled is not None:
         parts.append(_agreement(found, found.samples, found.sampled))
     written = f", written to [bold]{', '.join(map(str, files))}[/]" if files else ""

@@ -22,6 +22,7 @@ heat_capacity_peaks(ensemble, 0.1, 0.4)[0].falling
 
 from ._free_energy import free_energy_groups as free_energy_groups
 from ._free_energy import free_energy_network as free_energy_network
+from ._modes import flat_candidates as flat_candidates
 from ._peaks import HeatCapacityPeak as HeatCapacityPeak
 from ._peaks import heat_capacity_peaks as heat_capacity_peaks
 from ._peaks import temperature_range as temperature_range

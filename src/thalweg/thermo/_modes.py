@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Int
 
-from thalweg.core import ArgumentError, energy_unit_boltzmann
+from thalweg.core import ArgumentError, Outcome, energy_unit_boltzmann
 from thalweg.landscape import Landscape, TransitionNetwork
 
 _MEND = (
@@ -88,16 +88,34 @@ def check_zero_modes(landscape: Landscape) -> None:
 
 
 def _explain_empty(landscape: Landscape) -> None:
-    """Why a map has no minima, where unexplained zero modes are the reason."""
+    """Why a map has no minima, where it has candidates for them."""
     rejected = landscape.store.frame("rejected")
-    flat = rejected.loc[rejected["outcome"] == "unexplained_zero_modes"]
-    if len(flat):
+    reasons = rejected.loc[rejected["kind"] == "minimum", "outcome"].value_counts()
+    if not len(reasons):
+        return
+    first, number = str(reasons.index[0]), int(reasons.iloc[0])
+    if first == Outcome.unexplained_zero_modes.name:
         raise ArgumentError(
-            f"there are no minima: all {len(flat)} candidates were rejected because they have zero "
-            "modes that the symmetry of the system does not explain, so that harmonic partition "
-            "functions are infinite",
+            f"there are no minima: {number} of {reasons.sum()} candidates were rejected because "
+            "they have zero modes that the symmetry of the system does not explain, so that "
+            "harmonic partition functions are infinite",
             _MEND,
         )
+    why = f" ({Outcome[first].message})" if first in Outcome.__members__ else ""
+    raise ArgumentError(
+        f"there are no minima: {number} of {reasons.sum()} candidates were rejected as {first}{why}"
+    )
+
+
+def flat_candidates(landscape: Landscape) -> int:
+    """Candidates for minima that a map left out because their flat directions are unexplained.
+
+    They may hold as much of the space as the minima that it kept, and a harmonic superposition
+    cannot say.
+    """
+    rejected = landscape.store.frame("rejected")
+    flat = rejected["outcome"] == Outcome.unexplained_zero_modes.name
+    return int(((rejected["kind"] == "minimum") & flat).sum())
 
 
 def boltzmann_of(energy_unit: str) -> float:

@@ -37,8 +37,8 @@ class AgreementConfig:
         key: Seed.
     """
 
-    budget: float = 120.0
-    reference_budget: float = 240.0
+    budget: float | int = 120.0
+    reference_budget: float | int = 240.0
     seeds: int = 40
     temperature: float = 300.0
     near: float = 0.03

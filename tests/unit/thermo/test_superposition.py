@@ -17,7 +17,12 @@ from thalweg.landscape import (
     StoreHeader,
     TransitionNetwork,
 )
-from thalweg.thermo import HarmonicEnsemble, heat_capacity_peaks, temperature_range
+from thalweg.thermo import (
+    HarmonicEnsemble,
+    flat_candidates,
+    heat_capacity_peaks,
+    temperature_range,
+)
 from thalweg.workflows import explore
 
 HEADER = StoreHeader(fingerprint="f", name="toy", dof=6, energy_unit="ε", length_unit="σ")
@@ -190,9 +195,22 @@ def test_a_map_that_rejected_everything_says_why(tmp_path):
     flat = Rejected(kind="minimum", outcome=Outcome.unexplained_zero_modes)
     with (
         stored(tmp_path / "a.db", [], [flat]) as landscape,
-        pytest.raises(ArgumentError, match="all 1 candidates were rejected"),
+        pytest.raises(ArgumentError, match="1 of 1 candidates were rejected"),
     ):
         HarmonicEnsemble.of(landscape)
+    endless = [Rejected(kind="minimum", outcome=Outcome.no_minimum)] * 2
+    with (
+        stored(tmp_path / "b.db", [], [flat, *endless]) as landscape,
+        pytest.raises(ArgumentError, match=r"2 of 3 candidates were rejected as no_minimum \("),
+    ):
+        HarmonicEnsemble.of(landscape)
+
+
+def test_flat_candidates_are_counted(tmp_path):
+    flat = Rejected(kind="minimum", outcome=Outcome.unexplained_zero_modes)
+    other = Rejected(kind="minimum", outcome=Outcome.max_steps)
+    with stored(tmp_path / "a.db", [certificate(0)], [flat, other, flat]) as landscape:
+        assert flat_candidates(landscape) == 2
 
 
 def test_a_ring_of_minima_is_refused_after_a_real_map(tmp_path):
