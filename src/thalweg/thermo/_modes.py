@@ -1,5 +1,6 @@
 """How many modes of each minimum vibrate, and refusal where that has no answer."""
 
+import collections
 import json
 import operator
 from collections.abc import Sequence
@@ -90,20 +91,20 @@ def check_zero_modes(landscape: Landscape) -> None:
 def _explain_empty(landscape: Landscape) -> None:
     """Why a map has no minima, where it has candidates for them."""
     rejected = landscape.store.frame("rejected")
-    reasons = rejected.loc[rejected["kind"] == "minimum", "outcome"].value_counts()
-    if not len(reasons):
+    reasons = collections.Counter(rejected.loc[rejected["kind"] == "minimum", "outcome"])
+    if not reasons:
         return
-    first, number = str(reasons.index[0]), int(reasons.iloc[0])
+    first, number = reasons.most_common(1)[0]
     if first == Outcome.unexplained_zero_modes.name:
         raise ArgumentError(
-            f"there are no minima: {number} of {reasons.sum()} candidates were rejected because "
+            f"there are no minima: {number} of {reasons.total()} candidates were rejected because "
             "they have zero modes that the symmetry of the system does not explain, so that "
             "harmonic partition functions are infinite",
             _MEND,
         )
     why = f" ({Outcome[first].message})" if first in Outcome.__members__ else ""
     raise ArgumentError(
-        f"there are no minima: {number} of {reasons.sum()} candidates were rejected as {first}{why}"
+        f"there are no minima: {number} of {reasons.total()} candidates were rejected as {first}{why}"
     )
 
 

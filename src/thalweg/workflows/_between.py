@@ -155,7 +155,7 @@ class _Search:
 
     def __init__(self, system: System, store: Store, config: BetweenConfig):
         self.system, self.store, self.config = system, store, config
-        suited = MapConfig.suited_to(system).hessian
+        suited = MapConfig.suited_to(system).hessian is True
         self.hessian = suited if config.hessian is None else config.hessian
         self.lanes = _NEWTON_LANES if self.hessian and config.lanes is None else config.lanes
         self.collector = Collector(

@@ -3,7 +3,7 @@
 import dataclasses
 import importlib.metadata
 import platform
-from typing import Any
+from typing import Any, Literal
 
 from thalweg.core import ArgumentError, System
 
@@ -39,7 +39,8 @@ class MapConfig:
         displacement: Shortest and longest root-mean-square displacement from a minimum at which
             a climb begins, in units of the system's `length`.
         hessian: Whether searches follow exact Hessians (`Newton`) instead of gradients: for a few
-            hundred coordinates whose curvatures span many decades, as those of a loss do.
+            hundred coordinates whose curvatures span many decades, as those of a loss do;
+            `"climbs"` where gradients are enough for quenches, as in molecules.
         minima: Stop when so many minima are known.
         transition_states: Stop when so many transition states are known.
         lanes: Width of the engine; `None` suits the device. Results do not depend on it.
@@ -60,7 +61,7 @@ class MapConfig:
     searches: int = 500
     coverage: float = 0.9995
     displacement: tuple[float, float] = (0.05, 0.2)
-    hessian: bool = False
+    hessian: bool | Literal["climbs"] = False
     minima: int | None = None
     transition_states: int | None = None
     lanes: int | None = None
@@ -93,8 +94,8 @@ class MapConfig:
         Energies that are evaluated outside compiled code get small rounds; large systems get more
         walkers, with more patience, and climbs that begin closer to the minimum (a displacement of
         the same size for each of more particles melts the cluster); a handful of coordinates needs
-        no walkers. Stiff energies (losses, force fields of molecules) are searched with exact
-        Hessians, in smaller rounds.
+        no walkers. Stiff energies are searched with exact Hessians in smaller rounds:
+        losses always, force fields of molecules in climbs.
         """
         dof = system.space.dof
         energy = system.energy
@@ -110,12 +111,12 @@ class MapConfig:
         else:
             fitting = {}
         if stiff:
-            fitting |= {"hessian": True, "quenches": 96, "hops": 5, "patience": 2, "burst": 1}
+            fitting |= {"hessian": "climbs", "quenches": 96, "hops": 5, "patience": 2, "burst": 1}
             fitting |= {"walkers": min(16, fitting.get("walkers", 16))}
             fitting |= {"climbs": 64, "searches": 50, "coverage": 0.98}
             fitting |= {"displacement": (0.05, 0.3)}
         if stiff and energy.zero_cut is not None:  # losses are of the order of one
-            fitting |= {"temperature": 0.02}
+            fitting |= {"hessian": True, "temperature": 0.02}
         return cls(**{**fitting, **wishes})
 
     def to_dict(self) -> dict[str, Any]:

@@ -75,6 +75,8 @@ class Solvers:
             return cls((LBFGS(),), None, EigenvectorFollowing(), config.lanes)
         lanes = _NEWTON_LANES if config.lanes is None else config.lanes
         climb = Newton(index=1, max_step=1.0, max_steps=_NEWTON_CLIMB)
+        if config.hessian == "climbs":
+            return cls((LBFGS(grow=2.0),), None, climb, lanes)
         quench = (_GRADIENTS, Newton(max_step=_LEAP))
         return cls(quench, Newton(max_step=_VALLEY), climb, lanes)
 

@@ -18,7 +18,7 @@ def table():
 
 def test_losses_follow_hessians(table):
     config = MapConfig.suited_to(network_system(Mlp((1, 3, 2)), table, l2=1e-3))
-    assert config.hessian
+    assert config.hessian is True
     solvers = Solvers.of(config)
     assert [type(one) for one in solvers.quench] == [LBFGS, Newton]
     assert isinstance(solvers.climb, Newton)
@@ -56,5 +56,8 @@ def test_molecules_follow_hessians():
     topology, positions = topology_from_smiles("CCO")
     made = forcefield_system(forcefield_from_mmff(topology, positions), positions)
     config = MapConfig.suited_to(made)
-    assert config.hessian
+    assert config.hessian == "climbs"
     assert config.temperature == MapConfig().temperature
+    solvers = Solvers.of(config)
+    assert isinstance(solvers.climb, Newton)
+    assert isinstance(solvers.quench[0], LBFGS)
