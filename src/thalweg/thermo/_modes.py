@@ -116,7 +116,7 @@ def flat_candidates(landscape: Landscape) -> int:
     """
     rejected = landscape.store.frame("rejected")
     flat = rejected["outcome"] == Outcome.unexplained_zero_modes.name
-    return int(((rejected["kind"] == "minimum") & flat).sum())
+    return int(np.sum((rejected["kind"] == "minimum") & flat))
 
 
 def boltzmann_of(energy_unit: str) -> float:
