@@ -104,7 +104,8 @@ def _explain_empty(landscape: Landscape) -> None:
         )
     why = f" ({Outcome[first].message})" if first in Outcome.__members__ else ""
     raise ArgumentError(
-        f"there are no minima: {number} of {reasons.total()} candidates were rejected as {first}{why}"
+        f"there are no minima: {number} of {reasons.total()} candidates were rejected as "
+        f"{first}{why}"
     )
 
 
