@@ -123,8 +123,15 @@ def _over_lanes(
     energy: AbstractEnergy, single: Callable[..., Any], out: Any, *blocks: Float[jax.Array, "d l"]
 ) -> Any:
     """A function of points over the lanes of blocks, in pieces where the energy asks for it."""
+    return _in_pieces(energy.lanes_at_once, single, out, *blocks)
+
+
+def _in_pieces(
+    width: int | None, single: Callable[..., Any], out: Any, *blocks: Float[jax.Array, "d l"]
+) -> Any:
+    """A function of points over blocks, at most `width` lanes at once on a CPU."""
     together = jax.vmap(single, in_axes=-1, out_axes=out)
-    width, lanes = energy.lanes_at_once, blocks[0].shape[-1]
+    lanes = blocks[0].shape[-1]
     if width is None or lanes <= width or lanes % width:
         return together(*blocks)
 
@@ -165,5 +172,7 @@ def hessian(energy: AbstractEnergy, x: Block) -> Float[jax.Array, "*lanes dof do
         columns = hvp(energy, points, vectors).reshape(dof, lanes, dof)
         matrices = jnp.moveaxis(columns, 1, 0)
     else:
-        matrices = jnp.moveaxis(_over_lanes(energy, energy.second_derivatives, -1, x), -1, 0)
+        # Every lane brings as many tangents as there are coordinates.
+        width = energy.lanes_at_once and max(1, energy.lanes_at_once // len(x))
+        matrices = jnp.moveaxis(_in_pieces(width, energy.second_derivatives, -1, x), -1, 0)
     return 0.5 * (matrices + jnp.swapaxes(matrices, 1, 2))

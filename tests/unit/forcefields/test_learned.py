@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from thalweg.core import ArgumentError
+from thalweg.core import ArgumentError, hessian
 from thalweg.forcefields import (
     AssignedParameters,
     EquivariantMessages,
@@ -194,3 +194,14 @@ def test_rings_are_seen():
 def test_wrong_calls_say_what_is_wrong(call, match):
     with pytest.raises(ArgumentError, match=match):
         call()
+
+
+def test_hessians_by_few_columns():
+    """Large networks go a few columns at a time; the matrix is that of all columns at once."""
+    learned = ForceField(CLUSTER, {name: blocks()[name] for name in ("functions", "invariant")})
+    assert learned.lanes_at_once is not None
+    points = jnp.stack([jnp.ravel(X), jnp.ravel(X) + 0.001], axis=1)
+    found = eqx.filter_jit(hessian)(learned, points)
+    whole = jax.jit(jax.hessian(learned))(points[:, 1])
+    assert float(jnp.abs(whole).max()) > 1.0
+    np.testing.assert_allclose(found[1], whole, atol=1e-10 * float(jnp.abs(whole).max()))
