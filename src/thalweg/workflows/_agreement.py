@@ -140,7 +140,7 @@ def _mapped(
     if done.exists():
         return Landscape.open(path)
     exact = system.energy.exact_derivatives
-    rounds = {"quenches": 64, "climbs": 32} if exact else {"quenches": 8, "climbs": 8}
+    rounds = {"quenches": 64, "climbs": 16} if exact else {"quenches": 8, "climbs": 8}
     config = MapConfig.suited_to(system, walkers=0, pairs=4, key=key, budget=budget, **rounds)
 
     def tell(now: MapProgress) -> None:
