@@ -13,7 +13,7 @@ from thalweg.learning import triatomic_data
 from thalweg.search import LBFGS, Newton, certify_many, quench_many
 
 tw.enable_float64()
-DOWN = LBFGS(grow=2.0, memory=10, max_steps=150), Newton(max_step=0.3)
+DOWN = LBFGS(grow=2.0, memory=10, max_steps=60), Newton(max_step=0.5)
 """Gradients first, exact Hessians then: what a map of a loss quenches with."""
 
 

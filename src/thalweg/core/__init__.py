@@ -32,6 +32,7 @@ from ._energy import AbstractEnergy as AbstractEnergy
 from ._energy import AbstractLaneEnergy as AbstractLaneEnergy
 from ._energy import FunctionEnergy as FunctionEnergy
 from ._energy import SumEnergy as SumEnergy
+from ._energy import expansion as expansion
 from ._energy import hessian as hessian
 from ._energy import hvp as hvp
 from ._energy import value_and_grad as value_and_grad

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ._energy import AbstractLaneEnergy, hvp, value_and_grad
+from ._energy import AbstractEnergy, AbstractLaneEnergy, expansion, hvp, value_and_grad
 from ._errors import EnergyError, require_x64
 from ._host_energy import HostEnergy
 from ._shapes import Array
@@ -78,7 +78,9 @@ def check_curvature(system: System) -> None:
     """
     require_x64()
     if not isinstance(system.energy, HostEnergy):  # there it is a difference of gradients itself
-        _check_hvp(system, _tame_points(system, probes(system, _PROBES))[:, 0])
+        x = _tame_points(system, probes(system, _PROBES))[:, 0]
+        _check_hvp(system, x)
+        _check_expansion(system, x)
 
 
 def _check_value(system: System, x: np.ndarray) -> None:
@@ -125,6 +127,11 @@ def _compiled_value_and_grad(energy: Any, x: Array) -> tuple[Array, Array]:
 @jax.jit
 def _compiled_hvp(energy: Any, x: Array, v: Array) -> Array:
     return hvp(energy, x, v)
+
+
+@jax.jit
+def _compiled_expansion(energy: Any, x: Array) -> tuple[Array, Array, Array]:
+    return expansion(energy, x)
 
 
 @jax.jit
@@ -297,6 +304,38 @@ def _check_hvp(system: System, x: np.ndarray) -> None:
             f"(by {_CURVATURE_TOLERANCE * min(errors):.1e} of its size at best)",
             "the energy needs two continuous derivatives: smooth the cutoff, or check `lane_hvp`",
         )
+
+
+def _check_expansion(system: System, x: np.ndarray) -> None:
+    """Dense second derivatives that an energy states itself, against what it is differentiated to.
+
+    Where Hessians are exact their products agree to rounding; the tolerance is that of curvatures,
+    as a kink at the very point has two.
+    """
+    own, plain = type(system.energy), AbstractEnergy
+    if issubclass(own, AbstractLaneEnergy) or (
+        own.second_derivatives is plain.second_derivatives and own.expansion is plain.expansion
+    ):
+        return
+    v = _directions(x.size)
+    products = np.asarray(_compiled_hvp(system.energy, np.broadcast_to(x[:, None], v.shape), v))
+    value, grad = _compiled_value_and_grad(system.energy, x)
+    parts = {
+        "energy": (value, _AGREEMENT),
+        "gradient": (grad, _AGREEMENT),
+        "Hessian": (products, _CURVATURE_TOLERANCE),
+    }
+    found = _compiled_expansion(system.energy, x[:, None])
+    stated = found[0][0], found[1][:, 0], np.asarray(found[2][0]) @ v
+    for (name, (expected, tolerance)), got in zip(parts.items(), stated, strict=True):
+        scale = max(float(np.max(np.abs(expected))), 1e-300)
+        off = float(np.max(np.abs(np.asarray(got) - expected))) / scale
+        if not off <= tolerance:
+            raise EnergyError(
+                f"the {name} of the energy's own `expansion` or `second_derivatives` is off by "
+                f"{off:.1e} of its size",
+                "compare with jax.hessian, or leave the method out: it only saves time",
+            )
 
 
 def _check_invariance(system: System, x: np.ndarray) -> None:

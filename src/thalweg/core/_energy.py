@@ -52,9 +52,15 @@ class AbstractEnergy(eqx.Module):
         """How many lanes a processor's caches hold; `None`: all of a block go together.
 
         Large networks spill out of the caches when many points are evaluated in step. On a CPU
-        their blocks are cut into pieces of this width; results do not depend on it.
+        their blocks are cut into pieces of this width; results do not depend on it. Pieces whose
+        points are NaN are not evaluated.
         """
         return None
+
+    @property
+    def skips_nan(self) -> bool:
+        """Whether points at NaN cost nothing: lanes that have ended are moved there."""
+        return not self.exact_derivatives or self.lanes_at_once is not None
 
     @abc.abstractmethod
     def __call__(self, x: Point) -> Scalar:
@@ -63,6 +69,10 @@ class AbstractEnergy(eqx.Module):
     def second_derivatives(self, x: Point) -> Float[jax.Array, "dof dof"]:
         """Dense Hessian at one point; energies that know a cheaper way than columns say it here."""
         return jax.jacfwd(jax.grad(self))(x)
+
+    def expansion(self, x: Point) -> tuple[Scalar, Point, Float[jax.Array, "dof dof"]]:
+        """Energy, gradient and dense Hessian; energies that get all three from one pass say so."""
+        return (*jax.value_and_grad(self)(x), self.second_derivatives(x))
 
 
 class AbstractLaneEnergy(AbstractEnergy):
@@ -135,9 +145,18 @@ def _in_pieces(
     if width is None or lanes <= width or lanes % width:
         return together(*blocks)
 
+    def of_piece(piece: tuple[jax.Array, ...]) -> Any:
+        shapes = jax.eval_shape(together, *piece)
+
+        def nowhere(*_: jax.Array) -> Any:
+            return jax.tree.map(lambda a: jnp.full(a.shape, jnp.nan, a.dtype), shapes)
+
+        # Lanes that have ended stand at NaN: nothing is evaluated for them.
+        return jax.lax.cond(jnp.all(jnp.isnan(piece[0])), nowhere, together, *piece)
+
     def in_pieces(*blocks: jax.Array) -> Any:
         pieces = [jnp.moveaxis(b.reshape(len(b), -1, width), 1, 0) for b in blocks]
-        found = jax.lax.map(lambda piece: together(*piece), tuple(pieces))
+        found = jax.lax.map(of_piece, tuple(pieces))
         return jax.tree.map(lambda a: jnp.moveaxis(a, 0, -2).reshape(*a.shape[1:-1], lanes), found)
 
     return jax.lax.platform_dependent(*blocks, cpu=in_pieces, default=together)
@@ -166,13 +185,34 @@ def hessian(energy: AbstractEnergy, x: Block) -> Float[jax.Array, "*lanes dof do
     if x.ndim == 1:
         return hessian(energy, x[:, None])[0]
     if isinstance(energy, AbstractLaneEnergy):
-        dof, lanes = x.shape
-        points = jnp.repeat(x, dof, axis=1)
-        vectors = jnp.tile(jnp.eye(dof, dtype=x.dtype), (1, lanes))
-        columns = hvp(energy, points, vectors).reshape(dof, lanes, dof)
-        matrices = jnp.moveaxis(columns, 1, 0)
-    else:
-        # Every lane brings as many tangents as there are coordinates.
-        width = energy.lanes_at_once and max(1, energy.lanes_at_once // len(x))
-        matrices = jnp.moveaxis(_in_pieces(width, energy.second_derivatives, -1, x), -1, 0)
+        return _symmetrised(_by_columns(energy, x))
+    width = _dense_width(energy, x)
+    return _symmetrised(jnp.moveaxis(_in_pieces(width, energy.second_derivatives, -1, x), -1, 0))
+
+
+def expansion(
+    energy: AbstractEnergy, x: Float[jax.Array, "dof lanes"]
+) -> tuple[Value, Block, Float[jax.Array, "lanes dof dof"]]:
+    """Energies, gradients and dense symmetrised Hessians (lanes first) of a block."""
+    if isinstance(energy, AbstractLaneEnergy):
+        return (*value_and_grad(energy, x), hessian(energy, x))
+    value, grad, matrices = _in_pieces(_dense_width(energy, x), energy.expansion, -1, x)
+    return value, grad, _symmetrised(jnp.moveaxis(matrices, -1, 0))
+
+
+def _by_columns(energy: AbstractLaneEnergy, x: Block) -> Float[jax.Array, "lanes dof dof"]:
+    """Every column of every Hessian in one block of Hessian-vector products."""
+    dof, lanes = x.shape
+    points = jnp.repeat(x, dof, axis=1)
+    vectors = jnp.tile(jnp.eye(dof, dtype=x.dtype), (1, lanes))
+    columns = hvp(energy, points, vectors).reshape(dof, lanes, dof)
+    return jnp.moveaxis(columns, 1, 0)
+
+
+def _dense_width(energy: AbstractEnergy, x: Block) -> int | None:
+    """Lanes at once, where every lane brings as many tangents as there are coordinates."""
+    return energy.lanes_at_once and max(1, energy.lanes_at_once // len(x))
+
+
+def _symmetrised(matrices: Float[jax.Array, "lanes dof dof"]) -> Float[jax.Array, "lanes dof dof"]:
     return 0.5 * (matrices + jnp.swapaxes(matrices, 1, 2))

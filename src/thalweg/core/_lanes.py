@@ -20,7 +20,7 @@ import abc
 import contextlib
 import dataclasses
 import threading
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import equinox as eqx
 import jax
@@ -35,9 +35,6 @@ from ._system import System
 
 RUNNING = -1
 """The status of a lane that has not ended; every other status is an `Outcome`."""
-
-_STEPS_PER_BLOCK = 32
-"""Steps between two visits to the host: a visit costs about one step, so this costs 3 %."""
 
 
 _FIRST_DISPATCH = threading.Lock()
@@ -61,9 +58,15 @@ class AbstractSolver(eqx.Module, Generic[State]):
     Arrays carry lanes as trailing axes; the text is that of a single point. `step` evaluates the
     energy once (or a stated number of times) and never loops until something is true: a rejected
     step is the next iteration with a shorter step.
+
+    Attributes:
+        max_steps: Steps before a lane gives up.
+        steps_per_visit: Steps between two visits to the host, where lanes are refilled. A visit
+            costs about one step of gradients, so 32 cost 3 %; dearer steps are visited sooner.
     """
 
     max_steps: eqx.AbstractVar[int]
+    steps_per_visit: ClassVar[int] = 32
 
     @abc.abstractmethod
     def init(self, system: System, start: PyTree) -> State:
@@ -183,8 +186,7 @@ def _advance(system: System, solver: AbstractSolver, carry: _Carry, count: int) 
         status = jnp.where(running, now, carry.status)
         ended = running & (now != RUNNING)
         result = _select(ended, _result(solver, state, steps, status), carry.result)
-        if not system.energy.exact_derivatives:
-            # Evaluations on the host are dear: an ended lane moves to NaN, where none is made.
+        if system.energy.skips_nan:  # an ended lane moves to NaN, where nothing is evaluated
             state = _select(status != RUNNING, _nowhere(state), state)
         return done + 1, _Carry(state, steps, status, result)
 
@@ -200,7 +202,7 @@ def _refill_and_advance(
 ) -> _Carry:
     system, solver = fixed
     carry = _select(refill, _fresh(system, solver, start), carry)
-    return _advance(system, solver, carry, _STEPS_PER_BLOCK)
+    return _advance(system, solver, carry, solver.steps_per_visit)
 
 
 def _traced(solver: AbstractSolver) -> AbstractSolver:
@@ -327,7 +329,7 @@ class Lanes:
             idle = _fresh(self.system, self.solver, start)
             done = jnp.full(lane_ids.shape, int(Outcome.success), jnp.int32)
             idle = eqx.tree_at(lambda c: c.status, idle, done)
-            if not self.system.energy.exact_derivatives:
+            if self.system.energy.skips_nan:
                 idle = eqx.tree_at(lambda c: c.state, idle, _nowhere(idle.state))
             carry = jax.tree.map(jnp.copy, idle)  # donated: no buffer may appear twice
             lock = _FIRST_DISPATCH

@@ -1,6 +1,7 @@
 """The loss of a model on data, as an energy over its flat parameters."""
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -15,14 +16,14 @@ from thalweg.core import AbstractEnergy, ArgumentError, Point, Scalar
 
 from ._criteria import AbstractCriterion, CrossEntropy, PairwiseAuc, SquaredError, log_odds
 from ._data import LearningData
-from ._layered_hessian import layered_hessian
+from ._layered_expansion import layered_expansion
 from ._mlp import Chain
 
 _ROWS_AT_ONCE = 512
 """Rows of all points together that are evaluated in step on a CPU."""
 
 _NUMBERS = 2**21
-"""Derivatives of one layer's units that are held at a time for a dense Hessian."""
+"""Derivatives by pairs of units that are held at a time for a dense Hessian."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -143,24 +144,34 @@ class LossEnergy(AbstractEnergy):
 
     def second_derivatives(self, x: Point) -> Float[Array, "dof dof"]:
         """Dense Hessian: of perceptrons by matrix products, of other models column by column."""
-        chain, criterion, dof = self._chain(), self.criterion, x.size
-        if chain is None or not isinstance(criterion, CrossEntropy | SquaredError):
-            return super().second_derivatives(x)
+        chain = self._chain()
+        return super().second_derivatives(x) if chain is None else self._layered(chain, x)[2]
 
-        def block(inputs: Array, targets: Array, valid: Array) -> Array:
+    def expansion(self, x: Point) -> tuple[Scalar, Point, Float[Array, "dof dof"]]:
+        """Loss, gradient and dense Hessian; those of perceptrons share one pass."""
+        chain = self._chain()
+        return super().expansion(x) if chain is None else self._layered(chain, x)
+
+    def _layered(self, chain: Chain, x: Point) -> tuple[Scalar, Point, Float[Array, "dof dof"]]:
+        """All three, layer by layer."""
+
+        def block(inputs: Array, targets: Array, valid: Array) -> tuple[Array, Array, Array]:
             inputs, targets = inputs.astype(x.dtype), _like(targets, x)
             weights = valid.astype(x.dtype) / len(self.data)
-            return layered_hessian(chain, criterion, x, inputs, targets, weights)
+            return layered_expansion(chain, self.criterion, x, inputs, targets, weights)
 
-        zero = jnp.zeros((dof, dof), x.dtype)
-        widest = max(len(layer.weight) for layer in chain.places) * dof
-        chunk = min(len(self.data), self.chunk or len(self.data), 1 + _NUMBERS // widest)
-        matrix = self._sum(block, self.data.inputs, self.data.targets, zero, chunk)
-        held = jnp.ones(dof, bool) if self.penalised is None else self.penalised
-        return matrix + jnp.diag(jnp.where(held, 2.0 * self.l2.astype(x.dtype), 0.0))
+        zero = jnp.zeros((), x.dtype), jnp.zeros_like(x), jnp.zeros((x.size, x.size), x.dtype)
+        chunk = min(len(self.data), self.chunk or len(self.data), 1 + _NUMBERS // chain.held())
+        found = self._sum(block, self.data.inputs, self.data.targets, zero, chunk)
+        penalty, slope = jax.value_and_grad(self.penalty)(x)
+        held = jnp.ones(x.size, bool) if self.penalised is None else self.penalised
+        curved = jnp.diag(jnp.where(held, 2.0 * self.l2.astype(x.dtype), 0.0))
+        return found[0] + penalty, found[1] + slope, found[2] + curved
 
     def _chain(self) -> Chain | None:
-        """The layers of the model, if it is a chain of them that holds every parameter."""
+        """The layers of the model, if it is a chain with every parameter and a loss of rows."""
+        if not isinstance(self.criterion, CrossEntropy | SquaredError):
+            return None
         of = getattr(self.predict, "chain", None)
         chain = None if of is None else of(self.unravel)
         known = chain is not None and np.array_equal(
@@ -211,13 +222,14 @@ class LossEnergy(AbstractEnergy):
         return outputs.reshape(-1, outputs.shape[-1])[: inputs.shape[0]]
 
     def _sum(
-        self, block: Callable[..., Array], inputs: Array, targets: Array, zero: Array, chunk: int
-    ) -> Array:
+        self, block: Callable[..., Any], inputs: Array, targets: Array, zero: Any, chunk: int
+    ) -> Any:
         """Sum of `block(inputs, targets, valid)` over chunks of rows, the last one filled up."""
         count = inputs.shape[0]
         places = np.arange(-(-count // chunk) * chunk).reshape(-1, chunk)
         rows = (_blocks(inputs, chunk), _blocks(targets, chunk), places < count)
-        step = jax.checkpoint(lambda total, row: (total + block(*row), None))
+        add = functools.partial(jax.tree.map, jnp.add)
+        step = jax.checkpoint(lambda total, row: (add(total, block(*row)), None))
         return jax.lax.scan(step, zero, rows)[0]
 
 

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import equinox as eqx
 import jax
@@ -67,20 +67,15 @@ class Chain(NamedTuple):
 
     def layers(self, x: Point) -> tuple[Dense, ...]:
         """The parameters of each layer at a flat point."""
-        return self._take(x)
-
-    def in_order(self) -> tuple[Dense, ...]:
-        """The places that the parameters have in `order()`."""
-        rank = np.empty(self.order().size, int)
-        rank[self.order()] = np.arange(rank.size)
-        return self._take(rank)
-
-    def _take(self, values: Any) -> tuple[Dense, ...]:
-        """Values of each layer's parameters, in their shapes."""
         return tuple(
-            Dense(values[weight], None if bias is None else values[bias])
-            for weight, bias in self.places
+            Dense(x[weight], None if bias is None else x[bias]) for weight, bias in self.places
         )
+
+    def held(self) -> int:
+        """Numbers of a row that a dense Hessian holds at a time."""
+        units = max(len(layer.weight) for layer in self.places)
+        inputs = max(layer.weight.shape[1] + 1 for layer in self.places)
+        return max(units ** (3 if len(self.places) > 2 else 2), inputs**2)
 
 
 class Mlp(eqx.Module):

@@ -83,8 +83,8 @@ def quench_many(
     """Follow the energy downhill from many points at once, without certificates.
 
     Several minimisers take over from each other, each where the one before stopped: some
-    steps of gradients and then exact Hessians, `(LBFGS(grow=2.0, memory=10, max_steps=150),
-    Newton(max_step=0.3))`, are cheaper than either alone on the loss of a small network.
+    steps of gradients and then exact Hessians, `(LBFGS(grow=2.0, memory=10, max_steps=60),
+    Newton(max_step=0.5))`, are cheaper than either alone on the loss of a small network.
 
     Args:
         system: What to minimise.

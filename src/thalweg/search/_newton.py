@@ -1,5 +1,7 @@
 """Newton's method with exact Hessians in a trust region, towards minima and transition states."""
 
+from typing import ClassVar
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -16,9 +18,8 @@ from thalweg.core import (
     Outcome,
     System,
     Value,
-    hessian,
+    expansion,
     rms,
-    value_and_grad,
 )
 
 from ._eigenvector_following import Climb
@@ -83,6 +84,7 @@ class Newton(AbstractSolver[NewtonState]):
     soft: int = eqx.field(static=True, default=4)
     max_steps: int = eqx.field(static=True, default=500)
 
+    steps_per_visit: ClassVar[int] = 4
     _max_rejections: int = eqx.field(static=True, default=30)
 
     def init(self, system: System, start: Block | Climb) -> NewtonState:
@@ -112,8 +114,8 @@ class Newton(AbstractSolver[NewtonState]):
 
     def step(self, system: System, state: NewtonState) -> NewtonState:
         """Evaluate the trial and its Hessian, accept or reject it, and choose the next."""
-        value, grad = value_and_grad(system.energy, state.trial)
-        curvatures, modes = _spectrum(system, state.trial)
+        value, grad, matrix = expansion(system.energy, state.trial)
+        curvatures, modes = _spectrum(system, state.trial, matrix)
         sound = jnp.isfinite(value) & jnp.all(jnp.isfinite(grad), axis=0)
         judge = self._climbed if self.index else self._fell
         fits, factor = judge(state, value, grad)
@@ -196,13 +198,12 @@ class Newton(AbstractSolver[NewtonState]):
 
 
 def _spectrum(
-    system: System, x: Block
+    system: System, x: Block, matrix: Float[Array, "*lanes dof dof"]
 ) -> tuple[Float[Array, "dof *lanes"], Float[Array, "dof dof *lanes"]]:
     """Curvatures, ascending, and modes in columns; lanes last.
 
     Zero modes of the symmetry get a curvature above all others, so that no step uses them.
     """
-    matrix = hessian(system.energy, x)
     matrix = jnp.where(jnp.isfinite(matrix), matrix, 0.0)
     zero = jnp.moveaxis(system.symmetry.zero_modes(x), (0, 1), (-2, -1))
     scale = jnp.max(jnp.abs(matrix), axis=(-2, -1), keepdims=True) + 1e-300

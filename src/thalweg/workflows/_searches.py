@@ -39,10 +39,10 @@ _BAND_LANES = 16
 _NEWTON_LANES = 16
 """Lanes that follow exact Hessians: the fewer, the less does any wait for the slowest."""
 
-_GRADIENTS = LBFGS(grow=2.0, memory=10, max_steps=150)
+_GRADIENTS = LBFGS(grow=2.0, memory=10, max_steps=60)
 """What goes before Hessians from far away: most of their steps for a fraction of their time."""
 
-_LEAP = 0.3
+_LEAP = 0.5
 """Longest step of quenches with Hessians; their trust region shortens it where it must."""
 
 _NEWTON_CLIMB = 300

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from thalweg.core import (
+    AbstractEnergy,
     AbstractLaneEnergy,
     ClusterSymmetry,
     EnergyError,
@@ -51,6 +52,22 @@ class Careless(AbstractLaneEnergy):
         return self.hvp_factor * (2.0 + 1.2 * x**2) * v
 
 
+class Hasty(AbstractEnergy):
+    """Says its second derivatives itself, right or wrong."""
+
+    factor: float = 1.0
+    slope: float = 1.0
+
+    def __call__(self, x):
+        return bowl(x)
+
+    def second_derivatives(self, x):
+        return self.factor * jnp.diag(2.0 + 1.2 * x**2)
+
+    def expansion(self, x):
+        return bowl(x), self.slope * jax.grad(bowl)(x), self.second_derivatives(x)
+
+
 def external(gradient):
     return HostEnergy(lambda x: (float(np.sum(x**2)), gradient(x)), 4)
 
@@ -89,6 +106,16 @@ def test_wrong_second_derivatives_are_refused():
     check_energy(system)
     with pytest.raises(EnergyError, match="Hessian-vector product"):
         check_curvature(system)
+
+
+@pytest.mark.parametrize(
+    ("energy", "words"),
+    [(Hasty(factor=0.5), "Hessian of the energy's own"), (Hasty(slope=-1.0), "gradient of the")],
+)
+def test_a_wrong_expansion_is_refused(energy, words):
+    check_curvature(System(Hasty(), (4,)))
+    with pytest.raises(EnergyError, match=words):
+        check_curvature(System(energy, (4,)))
 
 
 def test_numbers_of_a_wrong_gradient_are_shown():
