@@ -47,6 +47,14 @@ def compare(
     budget: Annotated[
         str, typer.Option(metavar="TIME", help="Mapping time for each landscape: 90s, 10m.")
     ] = "3m",
+    seeds: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            min=0,
+            help="Minima and transition states of the last one that the reference begins from.",
+        ),
+    ] = 40,
     temperature: Annotated[
         float, typer.Option(metavar="T", help="Of what the landscapes mean, in K.")
     ] = 300.0,
@@ -98,7 +106,7 @@ def compare(
     console = talk(quiet=quiet)
     if landscapes:
         names = [part.strip() for part in landscapes.split(",")]
-        _agree(folder, names, seconds, temperature, console)
+        _agree(folder, names, seconds, seeds, temperature, console)
     agreements = _known(folder)
     if figure is not None:
         draw_front(front, anchor, figure)
@@ -123,7 +131,12 @@ def compare(
 
 
 def _agree(
-    folder: Path, names: list[str], seconds: float, temperature: float, console: "Console"
+    folder: Path,
+    names: list[str],
+    seconds: float,
+    seeds: int,
+    temperature: float,
+    console: "Console",
 ) -> None:
     """Map and compare, and keep what was found."""
     from thalweg.io import label_method, molecule
@@ -132,7 +145,9 @@ def _agree(
     source = _source(folder)
     found = molecule(source["molecule"], charge=source["charge"])
     force_fields = {name: load_fitted(folder, name) for name in names}
-    config = AgreementConfig(budget=seconds, reference_budget=2 * seconds, temperature=temperature)
+    config = AgreementConfig(
+        budget=seconds, reference_budget=2 * seconds, seeds=seeds, temperature=temperature
+    )
     with Interrupts(
         lambda: console.print("stopping after this round; once more ends at once"), lambda: None
     ) as interrupts:

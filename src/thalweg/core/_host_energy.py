@@ -96,10 +96,15 @@ class HostEnergy(AbstractLaneEnergy):
         """
         try:
             outcome = _evaluate(self._host.function, np.array(x, dtype=np.float64))
-        except Exception as error:
+        except (TypeError, ValueError, IndexError) as error:
             raise EnergyError(
                 f"the external energy failed at a starting point: {_describe(error)}",
                 "it takes a NumPy array of shape (dof,) and returns (energy, gradient)",
+            ) from error
+        except Exception as error:
+            raise EnergyError(
+                f"the external energy failed at a starting point: {_describe(error)}",
+                "the code behind it refuses this input: check elements, charge and positions",
             ) from error
         return outcome
 

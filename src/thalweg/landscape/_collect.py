@@ -211,7 +211,7 @@ class Collector:
         self,
         finished: Finished,
         items: Int[np.ndarray, " items"],
-        sources: Int[np.ndarray, "items 2"],
+        sources: Int[np.ndarray, "items 2"] | None = None,
     ) -> Int[np.ndarray, " items"]:
         """Take the ends of climbs; new ones are certified and followed down both sides.
 
@@ -219,7 +219,7 @@ class Collector:
             finished: What the engine returned; its `extra` is `(mode, curvature)`.
             items: Numbers of the work items, for provenance.
             sources: Ids of the minimum that each climb began from and -1, or of the two minima
-                whose band it began from.
+                whose band it began from; without it climbs began at points from elsewhere.
 
         Returns:
             The id of the transition state that each climb ended in, -1 where it failed.
@@ -228,6 +228,10 @@ class Collector:
         if fresh.size:
             classes, certified, origin = self._certify(finished, items, fresh, index=1)
             ids[fresh] = self._new_saddles(certified, origin)[classes]
+        if sources is None:
+            for found in ids[ids >= 0].tolist():
+                self._hit(found, None)
+            return ids
         for found, (a, b) in zip(ids.tolist(), sources.tolist(), strict=True):
             if b < 0:
                 self._findings.searches[a, None] += 1
@@ -244,8 +248,8 @@ class Collector:
             self._findings.searches[a, b] += 1
             self._findings.successes[a, b] += count
 
-    def _hit(self, saddle: int, source: int) -> None:
-        """A search from `source` found a saddle, and with it the minima on its other sides."""
+    def _hit(self, saddle: int, source: int | None) -> None:
+        """A search from `source`, or from elsewhere, found a saddle and the minima beside it."""
         self._findings.hits["transition_state", saddle, source] += 1
         for end in set(self._ends[saddle]) - {source}:
             self._findings.hits["minimum", end, source] += 1

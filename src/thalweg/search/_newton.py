@@ -19,7 +19,9 @@ from thalweg.core import (
     System,
     Value,
     expansion,
+    hessian,
     rms,
+    value_and_grad,
 )
 
 from ._eigenvector_following import Climb
@@ -35,7 +37,10 @@ _BISECTIONS = 40
 
 
 class NewtonState(AbstractState):
-    """Current point with its spectrum, and the trial that the next step evaluates."""
+    """Current point with its spectrum, and the trial that the next step evaluates.
+
+    `matrix` is the Hessian where it is updated, or empty; `age` the steps since an exact one.
+    """
 
     x: Block
     value: Value
@@ -48,6 +53,8 @@ class NewtonState(AbstractState):
     modes: Float[Array, "dof dof *lanes"]
     mode: Block
     curvature: Value
+    matrix: Float[Array, "held held *lanes"]
+    age: Count
     rejections: Count
     started: Flag
 
@@ -66,22 +73,28 @@ class Newton(AbstractSolver[NewtonState]):
     Where the curvatures of a minimum span many decades, as those of a weakly regularised loss do,
     L-BFGS needs thousands of steps, and the modes of a climb mix; here a few dozen steps suffice.
 
+    Where a gradient takes seconds of another program's time, `refresh` spares Hessians: between
+    exact ones each step's change of the gradient updates the last.
+
     Attributes:
         index: 0 towards minima, 1 towards transition states.
         tol: Root-mean-square gradient at which it has converged.
         max_step: Longest step, as root-mean-square displacement of a coordinate in units of the
             system's `length`.
         soft: Among how many of the softest modes the one to follow is first chosen.
+        refresh: Steps from one exact Hessian to the next; between them it is updated.
         max_steps: Iterations before giving up.
 
     Source: Moré & Sorensen, SIAM J. Sci. Stat. Comput. 4, 553 (1983); Cerjan & Miller, J. Chem.
-    Phys. 75, 2800 (1981); Helgaker, Chem. Phys. Lett. 182, 503 (1991).
+    Phys. 75, 2800 (1981); Helgaker, Chem. Phys. Lett. 182, 503 (1991); updates: Bofill, J. Comput.
+    Chem. 15, 1 (1994).
     """
 
     index: int = eqx.field(static=True, default=0)
     tol: float = 1e-9
     max_step: float = 0.1
     soft: int = eqx.field(static=True, default=4)
+    refresh: int = eqx.field(static=True, default=1)
     max_steps: int = eqx.field(static=True, default=500)
 
     steps_per_visit: ClassVar[int] = 4
@@ -105,6 +118,8 @@ class Newton(AbstractSolver[NewtonState]):
             modes=jnp.zeros((x.shape[0], *x.shape), x.dtype),
             mode=mode,
             curvature=zeros,
+            matrix=jnp.zeros((*2 * (x.shape[0] if self.refresh > 1 else 0,), *lanes), x.dtype),
+            age=jnp.zeros(lanes, jnp.int32),
             rejections=jnp.zeros(lanes, jnp.int32),
             started=jnp.zeros(lanes, bool),
         )
@@ -114,7 +129,7 @@ class Newton(AbstractSolver[NewtonState]):
 
     def step(self, system: System, state: NewtonState) -> NewtonState:
         """Evaluate the trial and its Hessian, accept or reject it, and choose the next."""
-        value, grad, matrix = expansion(system.energy, state.trial)
+        value, grad, matrix, due = self._expanded(system, state)
         curvatures, modes = _spectrum(system, state.trial, matrix)
         sound = jnp.isfinite(value) & jnp.all(jnp.isfinite(grad), axis=0)
         judge = self._climbed if self.index else self._fell
@@ -127,8 +142,9 @@ class Newton(AbstractSolver[NewtonState]):
             radius = jnp.where(accept, jnp.maximum(radius, _SHORTEST * longest), radius)
         x = jnp.where(accept, state.trial, state.x)
         grad = jnp.where(accept, grad, state.grad)
-        curvatures = jnp.where(accept, curvatures, state.curvatures)
-        modes = jnp.where(accept, modes, state.modes)
+        fresh = accept | ~due  # an update holds for the step, so for its beginning as well
+        curvatures = jnp.where(fresh, curvatures, state.curvatures)
+        modes = jnp.where(fresh, modes, state.modes)
         sign, mode, curvature = self._followed(state, curvatures, modes)
         slopes = jnp.sum(modes * grad[:, None], axis=0)
         along = _trust_step(sign * slopes, sign * curvatures, radius)
@@ -144,9 +160,28 @@ class Newton(AbstractSolver[NewtonState]):
             modes=modes,
             mode=mode,
             curvature=curvature,
+            matrix=jnp.where(fresh, jnp.moveaxis(matrix, (-2, -1), (0, 1)), state.matrix)
+            if self.refresh > 1
+            else state.matrix,
+            age=jnp.where(due & accept, 0, state.age + 1),
             rejections=jnp.where(accept, 0, state.rejections + 1),
             started=jnp.ones_like(state.started),
         )
+
+    def _expanded(
+        self, system: System, state: NewtonState
+    ) -> tuple[Value, Block, Float[Array, "*lanes dof dof"], Flag]:
+        """Energy, gradient and Hessian at the trial, and where the latter is exact."""
+        if self.refresh == 1:
+            return (*expansion(system.energy, state.trial), jnp.ones_like(state.started))
+        value, grad = value_and_grad(system.energy, state.trial)
+        due = ~state.started | (state.age + 1 >= self.refresh)
+        updated = jnp.moveaxis(_updated(state, grad), (0, 1), (-2, -1))
+        where = jnp.where(due, state.trial, jnp.nan)
+        exact = jax.lax.cond(
+            jnp.any(due), lambda x: hessian(system.energy, x), lambda _: updated, where
+        )
+        return value, grad, jnp.where(due[..., None, None], exact, updated), due
 
     def _fell(self, state: NewtonState, value: Value, grad: Block) -> tuple[Flag, Value]:
         """Whether the energy fell as the model said, roughly; factor on the radius."""
@@ -210,6 +245,22 @@ def _spectrum(
     filled = matrix + x.shape[0] * scale * jnp.einsum("...kd,...ke->...de", zero, zero)
     curvatures, modes = jnp.linalg.eigh(filled)
     return jnp.moveaxis(curvatures, -1, 0), jnp.moveaxis(modes, (-2, -1), (0, 1))
+
+
+def _updated(state: NewtonState, grad: Block) -> Float[Array, "dof dof *lanes"]:
+    """The Hessian after a step whose change of the gradient it did not foresee, after Bofill."""
+    s = state.trial - state.x
+    missed = grad - state.grad - jnp.sum(state.matrix * s[None], axis=1)
+    length, size = jnp.sum(s * s, axis=0), jnp.sum(missed * missed, axis=0)
+    along = jnp.sum(missed * s, axis=0)
+    tiny = 1e-300
+    share = along**2 / jnp.maximum(length * size, tiny)
+    rank_one = missed[:, None] * missed[None] / jnp.where(along == 0, tiny, along)
+    mixed = (missed[:, None] * s[None] + s[:, None] * missed[None]) / jnp.maximum(length, tiny)
+    mixed = mixed - along * s[:, None] * s[None] / jnp.maximum(length, tiny) ** 2
+    change = share * rank_one + (1.0 - share) * mixed
+    sound = (length > tiny) & jnp.all(jnp.isfinite(change), axis=(0, 1))
+    return state.matrix + jnp.where(sound, change, 0.0)
 
 
 def _trust_step(slopes: Block, curvatures: Block, radius: Value) -> Block:

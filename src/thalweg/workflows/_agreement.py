@@ -14,12 +14,13 @@ from thalweg.core import KJ, ArgumentError, System, solve_many
 from thalweg.forcefields import ForceField, forcefield_system
 from thalweg.io import AbstractLabelMethod, Molecule, label_system
 from thalweg.landscape import Collector, Landscape, Store, TransitionNetwork
-from thalweg.search import Climb, EigenvectorFollowing, quench_many
+from thalweg.search import Climb, quench_many
 
 from ._agreement_ensembles import Ensembles
 from ._agreement_record import AgreementConfig, Judge, LandscapeAgreement, known
-from ._config import MapConfig
+from ._config import LARGEST_HESSIAN, MapConfig
 from ._map import MapProgress, explore, store_header
+from ._searches import Solvers
 from ._sets import PlanProgress, Report
 
 REFERENCE = "reference"
@@ -106,7 +107,8 @@ def landscape_agreement(
     )
     truth = dataclasses.replace(truth, start=next(iter(systems.values())).start)
     where = folder / f"{REFERENCE}.db"
-    _seed(truth, where, guide, config.seeds, report, stop)
+    solvers = Solvers.of(_config(truth, config.reference_budget, config.key))
+    _seed(truth, where, guide, config.seeds, solvers, report, stop)
     target = _mapped(truth, where, config.reference_budget, config.key, report, stop)
     if not target.network.n_minima:
         raise ArgumentError(f"{method.name} has no minimum near those of the force fields")
@@ -139,9 +141,7 @@ def _mapped(
     done = path.with_suffix(".done")
     if done.exists():
         return Landscape.open(path)
-    exact = system.energy.exact_derivatives
-    rounds = {"quenches": 64, "climbs": 16} if exact else {"quenches": 8, "climbs": 8}
-    config = MapConfig.suited_to(system, walkers=0, pairs=4, key=key, budget=budget, **rounds)
+    config = _config(system, budget, key)
 
     def tell(now: MapProgress) -> None:
         if report:
@@ -155,11 +155,29 @@ def _mapped(
     return result.landscape
 
 
+def _config(system: System, budget: float, key: int) -> MapConfig:
+    """Small rounds, so that budgets hold; where labels are dear, Hessians are updated."""
+    if system.energy.exact_derivatives:
+        return MapConfig.suited_to(
+            system, walkers=0, pairs=4, key=key, budget=budget, quenches=64, climbs=16
+        )
+    return MapConfig.suited_to(
+        system,
+        pairs=4,
+        key=key,
+        budget=budget,
+        quenches=8,
+        climbs=8,
+        hessian="updated" if system.space.dof <= LARGEST_HESSIAN else False,
+    )
+
+
 def _seed(
     system: System,
     path: Path,
     guide: Landscape,
     most: int,
+    solvers: Solvers,
     report: Report | None,
     stop: Callable[[], bool] | None,
 ) -> None:
@@ -174,21 +192,21 @@ def _seed(
         store.close()
         return
     store.begin_run({"seeds": guide.header.name}, {}, "0")
-    collector = Collector(system, store)
+    collector = Collector(system, store, minimiser=solvers.valley)
     began = time.perf_counter()
     while done < total and not (stop and stop()):
         here = np.arange(done, min(done + _SEEDS_AT_ONCE, total))
         if done < len(minima):
             here = here[here < len(minima)]
-            collector.minima(quench_many(system, minima[here]), here)
+            collector.minima(quench_many(system, minima[here], solvers.quench), here)
         else:
             some = [saddles[k - len(minima)] for k in here]
             start = Climb(
                 jnp.asarray(np.stack([known(s.x) for s in some])),
                 jnp.asarray(np.stack([known(s.direction) for s in some])),
             )
-            finished = solve_many(system, EigenvectorFollowing(), start)
-            collector.saddles(finished, here, np.full((len(some), 2), -1))
+            finished = solve_many(system, solvers.climb, start)
+            collector.saddles(finished, here)
         done += len(here)
         collector.commit("minimise", len(here), time.perf_counter() - began, {"item": done})
         if report:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from thalweg.core import ArgumentError, System
 
-_HESSIAN = 300
+LARGEST_HESSIAN = 300
 """Coordinates up to which exact Hessians and their spectra are cheap."""
 
 _FEW, _MANY = 3, 60
@@ -40,7 +40,8 @@ class MapConfig:
             a climb begins, in units of the system's `length`.
         hessian: Whether searches follow exact Hessians (`Newton`) instead of gradients: for a few
             hundred coordinates whose curvatures span many decades, as those of a loss do;
-            `"climbs"` where gradients are enough for quenches, as in molecules.
+            `"climbs"` where gradients are enough for quenches, as in molecules; `"updated"` where
+            gradients are dear: exact ones now and then, updated by each step between.
         minima: Stop when so many minima are known.
         transition_states: Stop when so many transition states are known.
         lanes: Width of the engine; `None` suits the device. Results do not depend on it.
@@ -61,7 +62,7 @@ class MapConfig:
     searches: int = 500
     coverage: float = 0.9995
     displacement: tuple[float, float] = (0.05, 0.2)
-    hessian: bool | Literal["climbs"] = False
+    hessian: bool | Literal["climbs", "updated"] = False
     minima: int | None = None
     transition_states: int | None = None
     lanes: int | None = None
@@ -99,7 +100,7 @@ class MapConfig:
         """
         dof = system.space.dof
         energy = system.energy
-        stiff = energy.stiff and energy.smooth and dof <= _HESSIAN
+        stiff = energy.stiff and energy.smooth and dof <= LARGEST_HESSIAN
         fitting: dict[str, Any]
         if not system.energy.exact_derivatives:
             fitting = {"quenches": 16, "walkers": 0, "climbs": 16, "pairs": 4, "searches": 50}

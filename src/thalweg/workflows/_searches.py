@@ -48,6 +48,15 @@ _LEAP = 0.5
 _NEWTON_CLIMB = 300
 """Steps of a climb with Hessians: 10 to 60 at a condition number of 10⁴, hundreds at 10⁷."""
 
+_EXACT_EVERY = 20
+"""Steps from one exact Hessian to the next where gradients are dear."""
+
+_DEAR = 1e-5
+"""Gradient at which searches end that use such Hessians; certificates polish what they found."""
+
+_TRUSTED = 0.1
+"""Longest step with a Hessian that was updated."""
+
 _VALLEY = 0.03
 """Longest step of a quench beside a saddle, which is to stay in the valley that it enters."""
 
@@ -70,11 +79,16 @@ class Solvers:
 
     @classmethod
     def of(cls, config: MapConfig) -> "Solvers":
-        """Those that follow gradients, or exact Hessians where the config says so."""
+        """Those that follow gradients, or Hessians where the config says so."""
         if not config.hessian:
             return cls((LBFGS(),), None, EigenvectorFollowing(), config.lanes)
         lanes = _NEWTON_LANES if config.lanes is None else config.lanes
         climb = Newton(index=1, max_step=1.0, max_steps=_NEWTON_CLIMB)
+        if config.hessian == "updated":
+            near = Newton(max_step=_VALLEY, refresh=_EXACT_EVERY, tol=_DEAR)
+            far = dataclasses.replace(near, max_step=_TRUSTED)
+            up = dataclasses.replace(far, index=1, max_steps=_NEWTON_CLIMB)
+            return cls((dataclasses.replace(_GRADIENTS, tol=_DEAR), far), near, up, config.lanes)
         if config.hessian == "climbs":
             return cls((LBFGS(grow=2.0),), None, climb, lanes)
         quench = (_GRADIENTS, Newton(max_step=_LEAP))

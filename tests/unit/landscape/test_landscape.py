@@ -1,7 +1,11 @@
+import numpy as np
 import pytest
 
-from thalweg.core import StoreError
-from thalweg.landscape import Discovery, Landscape, Round
+from thalweg.core import StoreError, solve_many
+from thalweg.energies import system
+from thalweg.landscape import Collector, Discovery, Landscape, Round, Store
+from thalweg.search import Climb, EigenvectorFollowing
+from thalweg.workflows import explore, store_header
 
 
 def test_frames(store):
@@ -49,3 +53,20 @@ def test_open_and_close(store, tmp_path):
         assert landscape.header.name == "lj3"
     with pytest.raises(StoreError, match="no file"):
         Landscape.open(tmp_path / "none.db")
+
+
+def test_climbs_from_elsewhere(tmp_path):
+    """Transition states that another landscape knew: nothing was searched from its own minima."""
+    cluster = system("lj7")
+    known = explore(cluster, tmp_path / "known.db", key=0, transition_states=2, budget=60)
+    points = known.landscape.store.transition_states()
+    start = Climb(np.stack([p.x for p in points]), np.stack([p.direction for p in points]))
+    with Store.open(tmp_path / "new.db", store_header(cluster)) as store:
+        store.begin_run({}, {}, "0")
+        collector = Collector(cluster, store)
+        finished = solve_many(cluster, EigenvectorFollowing(), start)
+        collector.saddles(finished, np.arange(len(points)))
+        collector.commit("climb", len(points), 1.0, {"item": len(points)})
+        assert store.n_transition_states == len(points)
+        assert store.n_minima >= 2
+        assert not store.attempts()

@@ -5,7 +5,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from thalweg.core import BoxStart, Outcome, System, hessian, hvp, solve_many, start_points
+from thalweg.core import (
+    BoxStart,
+    HostEnergy,
+    Outcome,
+    System,
+    hessian,
+    hvp,
+    solve_many,
+    start_points,
+)
 from thalweg.energies import system as catalogue
 from thalweg.search import LBFGS, Climb, Newton, certify_many, quench_many
 
@@ -99,3 +108,51 @@ def test_minimisers_take_over_from_each_other(stiff):
     assert np.all(both.outcome == Outcome.success)
     np.testing.assert_array_equal(both.steps, alone.steps + after.steps)
     np.testing.assert_array_equal(both.x, after.x)
+
+
+def test_updated_hessians_lead_to_the_same_points():
+    """Few exact Hessians, updated in between: more steps to the same minima and saddles."""
+    cluster = catalogue("lj7")
+    starts = np.asarray(start_points(cluster, jax.random.key(0), 0, 16))
+    rough = np.asarray(quench_many(cluster, starts, LBFGS(max_steps=40)).x)
+    exact, updated = (
+        quench_many(cluster, rough, Newton(refresh=r, tol=1e-6), width=16) for r in (1, 20)
+    )
+    assert np.all(updated.outcome == Outcome.success)
+    assert updated.steps.mean() > exact.steps.mean()
+    same = np.abs(updated.value - exact.value) < 1e-9
+    assert same.sum() >= 14
+    beside = Climb(
+        np.asarray(exact.x) + 0.05 * np.sin(np.arange(exact.x.size)).reshape(exact.x.shape),
+        np.asarray(start_points(cluster, jax.random.key(2), 0, 16)),
+    )
+    high = solve_many(cluster, Newton(index=1, refresh=10, tol=1e-6, max_step=0.3), beside)
+    found = high.outcome == Outcome.success
+    assert found.sum() >= 4
+    proofs = certify_many(cluster, np.asarray(high.x)[found], 1)
+    assert all(point.certificate.ok for point in proofs)
+    moved = [np.linalg.norm(p.x - x) for p, x in zip(proofs, high.x[found], strict=True)]
+    assert max(moved) < 1e-3
+
+
+def test_updates_spare_calls():
+    """A function outside JAX is called for every column of an exact Hessian."""
+    turn = np.linalg.qr(np.vander(np.linspace(-1, 1, 4)))[0]
+    matrix = turn @ np.diag([1.0, 2.0, 3.0, 5.0]) @ turn.T
+
+    calls = []
+
+    def value_and_grad(x):
+        calls.append(1)
+        return 0.5 * float(x @ matrix @ x) + 0.05 * float(np.sum(x**4)), matrix @ x + 0.2 * x**3
+
+    system = System(HostEnergy(value_and_grad, 4), (4,))
+    ends = []
+    for refresh in (1, 50):
+        calls.clear()
+        ends.append(quench_many(system, np.ones((1, 4)), Newton(refresh=refresh, tol=1e-6)))
+        ends.append(len(calls))
+    exact, dear, updated, cheap = ends
+    assert exact.outcome[0] == updated.outcome[0] == Outcome.success
+    np.testing.assert_allclose(updated.x, 0.0, atol=1e-5)
+    assert cheap < dear / 2
