@@ -48,7 +48,12 @@ def test_the_regression_without_noise():
     # Every fit of zero is an image of the true parameters.
     for point in best:
         assert built.symmetry.match(np.array(TRUE_WAVES), point, 1e-5) is not None
-    assert built.symmetry.log_group_order() == pytest.approx(math.log(16))
+    assert built.symmetry.log_group_order() == pytest.approx(math.log(32))
+    # Evenly spaced inputs do not tell frequencies from their aliases.
+    alias = 2 * math.pi * 99 / (3 * math.pi)
+    hidden = np.array(TRUE_WAVES) + [0.0, 0.5 * alias, 0.0, -0.5 * alias, 0.0]
+    assert float(built.energy(jnp.asarray(hidden))) < 1e-20
+    assert built.symmetry.align(np.array(TRUE_WAVES), hidden)[1] < 1e-9
 
 
 def test_noise_lowers_the_minimum_below_the_truth():

@@ -39,6 +39,15 @@ class AbstractLabelMethod(abc.ABC):
     def name(self) -> str:
         """The method, its settings and the version of the code: what a label depends on."""
 
+    @property
+    def precise(self) -> bool:
+        """Whether differences of its gradients tell a soft torsion from a rotation as a whole.
+
+        They do where the sharpened method is exact to 1e-7 and the same in every orientation; the
+        grids of density functionals are not.
+        """
+        return False
+
     def sharpened(self) -> "AbstractLabelMethod":
         """The same method with gradients that a search for stationary points can drive to zero."""
         return self
@@ -85,6 +94,11 @@ class Xtb(AbstractLabelMethod):
         """Parameters, accuracy, version."""
         spin = f", {self.unpaired} unpaired" if self.unpaired else ""
         return f"{self.parameters}, accuracy {self.accuracy:g}{spin}, tblite {_version('tblite')}"
+
+    @property
+    def precise(self) -> bool:
+        """Yes: there is no grid."""
+        return True
 
     def sharpened(self) -> "Xtb":
         """Gradients to 1e-7 kJ/(mol nm) for a tenth more time."""
@@ -285,6 +299,11 @@ class EnergyLabels(AbstractLabelMethod):
         for leaf in jax.tree.leaves(self.energy):
             digest.update(np.asarray(leaf).tobytes())
         return f"{self.label} {digest.hexdigest()[:12]}"
+
+    @property
+    def precise(self) -> bool:
+        """Yes: derivatives are exact."""
+        return True
 
     def prepare(self, numbers: np.ndarray, charge: int) -> Labeller:
         """One geometry at a time."""

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
+from typing import ClassVar
 
 import jax.numpy as jnp
 import numpy as np
@@ -374,6 +375,17 @@ class _Gradient:
         return energy, gradient.reshape(-1)
 
 
+class _PreciseEnergy(HostEnergy):
+    """Labels whose differences resolve curvatures from 1e8 times smaller than those of bonds."""
+
+    zero_cut: ClassVar[float | None] = 1e-6
+
+    @property
+    def stiff(self) -> bool:
+        """Its Hessians are differences: no searches follow exact ones."""
+        return False
+
+
 def label_energy(
     numbers: Sequence[int] | np.ndarray,
     method: AbstractLabelMethod,
@@ -391,8 +403,11 @@ def label_energy(
     """
     elements = np.asarray(numbers, np.int32)
     function = _Gradient(method, elements, charge)
+    dof = 3 * len(elements)
+    if method.precise:
+        return _PreciseEnergy(function, dof, workers=workers, step=5e-5)
     # Iterative codes: gradients are exact to about seven digits.
-    return HostEnergy(function, 3 * len(elements), workers=workers, step=2e-4)
+    return HostEnergy(function, dof, workers=workers, step=2e-4)
 
 
 def label_system(

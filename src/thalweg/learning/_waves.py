@@ -68,7 +68,8 @@ def waves_system(noise: float = 0.0, seed: int = 0, rows: int = 100, *, name: st
     """The regression landscape of `rows` inputs evenly spaced in `[0, 3π]`.
 
     The two sines may be exchanged, each may change the signs of its frequency and phase with a
-    half-turn, and both phases may turn by half: sixteen images of every fit.
+    half-turn, both phases may turn by half, and inputs a step `h` apart do not see a change of a
+    frequency by `2π/h`, nor of both by half of that: thirty-two images of every fit.
 
     Args:
         noise: Standard deviation of the targets about the true curve.
@@ -85,18 +86,21 @@ def waves_system(noise: float = 0.0, seed: int = 0, rows: int = 100, *, name: st
     exact = waves(jnp.asarray(TRUE_WAVES), inputs)
     targets = exact + noise * jax.random.normal(jax.random.key(seed), (rows,), jnp.float64)
     turn = 2.0 * math.pi
+    alias = turn * (rows - 1) / (3.0 * math.pi)
     half = np.array([0.0, 0.0, math.pi, 0.0, 0.0])
+    aliased = np.array([0.0, 0.5 * alias, 0.0, 0.5 * alias, 0.0])
     generators = [
         SignedPermutation.of([0, 3, 4, 1, 2]),
         SignedPermutation.of(range(5), [1, -1, -1, 1, 1], half),
         SignedPermutation.of(range(5), 1, half + half[[0, 1, 4, 3, 2]]),
+        SignedPermutation.of(range(5), 1, aliased),
     ]
     return System(
         DampedWaves(inputs, targets),
         name=name or f"waves-noise{noise:g}",
         space=FreeSpace((5,), extent=50.0),
         symmetry=SignedPermutationSymmetry(
-            5, generators, period=(math.inf, math.inf, turn, math.inf, turn)
+            5, generators, period=(math.inf, alias, turn, alias, turn)
         ),
         start=BoundsStart(
             jnp.array([_BOUNDS[0], 0.0, 0.0, 0.0, 0.0]),
