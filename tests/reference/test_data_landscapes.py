@@ -51,7 +51,7 @@ def test_the_regression_without_noise():
     assert built.symmetry.log_group_order() == pytest.approx(math.log(32))
     # Evenly spaced inputs do not tell frequencies from their aliases.
     alias = 2 * math.pi * 99 / (3 * math.pi)
-    hidden = np.array(TRUE_WAVES) + [0.0, 0.5 * alias, 0.0, -0.5 * alias, 0.0]
+    hidden = np.array(TRUE_WAVES) + 0.5 * alias * np.array([0.0, 1.0, 0.0, -1.0, 0.0])
     assert float(built.energy(jnp.asarray(hidden))) < 1e-20
     assert built.symmetry.align(np.array(TRUE_WAVES), hidden)[1] < 1e-9
 

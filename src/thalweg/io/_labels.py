@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 import numpy as np
@@ -380,6 +380,10 @@ class _PreciseEnergy(HostEnergy):
 
     zero_cut: ClassVar[float | None] = 1e-6
 
+    def __init__(self, function: Callable[..., Any], dof: int, workers: int):
+        """Wrap the labels, with a step as short as they allow."""
+        super().__init__(function, dof, workers=workers, step=5e-5)
+
     @property
     def stiff(self) -> bool:
         """Its Hessians are differences: no searches follow exact ones."""
@@ -405,7 +409,7 @@ def label_energy(
     function = _Gradient(method, elements, charge)
     dof = 3 * len(elements)
     if method.precise:
-        return _PreciseEnergy(function, dof, workers=workers, step=5e-5)
+        return _PreciseEnergy(function, dof, workers)
     # Iterative codes: gradients are exact to about seven digits.
     return HostEnergy(function, dof, workers=workers, step=2e-4)
 
