@@ -26,7 +26,7 @@ from thalweg.thermo import heat_capacity_peaks, temperature_range
 
 SMOKE = bool(os.environ.get("SMOKE"))
 LOSSES = [f"ljat3-h{h}-l{l2}" for h in (3, 5) for l2 in ("1e-3", "1e-4", "1e-5")]
-BUDGET = 120.0 if SMOKE else 900.0
+BUDGET = 120.0 if SMOKE else 300.0
 
 
 def scores(system, points, test):

@@ -40,9 +40,9 @@ def theory(load):
     """
     weights = WEIGHTS / WEIGHTS.sum()
     overlap, sigma, gamma = 1.0, math.sqrt(load), load
-    for _ in range(20000):
+    for _ in range(2000):
         field, units = overlap + sigma * NODES, np.ones(len(NODES))
-        for _ in range(60):  # Newton steps for every z
+        for _ in range(12):  # Newton steps for every z
             y = np.tanh(GAIN * (field + gamma * units))
             slope = GAIN * gamma * (1 - y * y)
             units = np.clip(units - (units - y) / (1 - slope), -1, 1)
@@ -133,7 +133,7 @@ def draw(overlap, update, minima):
     figure, (left, middle, right) = plt.subplots(1, 3, figsize=(13, 4), layout="constrained")
     lost = 1.0 - overlap[:, 0]
     left.errorbar(LOADS, lost, 2 * overlap[:, 1], fmt="o", capsize=3, label="measured, 95 %")
-    loads = np.linspace(0.005, 0.2, 200)
+    loads = np.linspace(0.005, 0.15, 60)
     left.semilogy(loads, [1.0 - theory(load) for load in loads], label="theory")
     left.set(xlabel="Patterns per unit", ylabel="1 - overlap with the retrieved pattern")
     left.legend()
