@@ -29,7 +29,8 @@ from thalweg.search import quench_many
 SMOKE = bool(os.environ.get("SMOKE"))
 UNITS, GAIN = 1000, 5
 LOADS = (0.02, 0.2) if SMOKE else (0.01, 0.02, 0.04, 0.06, 0.08, 0.09, 0.1, 0.12, 0.15, 0.2)
-NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(80)
+NODES = np.linspace(-8.0, 8.0, 4001)
+WEIGHTS = np.exp(-0.5 * NODES**2)
 
 
 def theory(load):
@@ -76,7 +77,7 @@ def modern():
     """One update from noisy patterns, against the bound."""
     patterns = 8.0 * random_directions(2000, 64, 0)
     noise = 0.05 * jax.random.normal(jax.random.key(1), patterns.shape)
-    return retrieval(DenseMemory(patterns, 1.0), np.asarray(patterns + noise))
+    return retrieval(DenseMemory(patterns, 0.5), np.asarray(patterns + noise))
 
 
 def kinds():
@@ -135,10 +136,11 @@ def draw(overlap, update, minima):
     left.errorbar(LOADS, lost, 2 * overlap[:, 1], fmt="o", capsize=3, label="measured, 95 %")
     loads = np.linspace(0.005, 0.15, 60)
     left.semilogy(loads, [1.0 - theory(load) for load in loads], label="theory")
+    left.set_xticks([0.0, 0.05, 0.1, 0.15, 0.2])
     left.set(xlabel="Patterns per unit", ylabel="1 - overlap with the retrieved pattern")
     left.legend()
     middle.loglog(update.bound, update.after, ".", markersize=3)
-    ends = np.array([update.after.min(), update.after.max()])
+    ends = np.array([update.bound.min(), update.bound.max()])
     middle.loglog(ends, ends, color="0.4", lw=1, label="bound")
     middle.set(xlabel="Bound on the error", ylabel="Error after one update")
     middle.legend()
