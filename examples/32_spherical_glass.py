@@ -3,7 +3,8 @@
 Random starts on the sphere `|w|² = N` go downhill in the p = 3 spherical spin glass,
 `H = (1/N) Σ X_ijk w_i w_j w_k`. For large N nearly all minima that descent reaches have
 `H/N = -2 √(2/3) = -1.63299`, where minima first outnumber saddles; the ground state is at -1.65700.
-Finite systems end higher and spread; extrapolations in `N^(-2/3)` and `N^(-1/2)` end at -1.61 and -1.63.
+Finite systems end higher and spread; extrapolations in `N^(-2/3)` and `N^(-1/2)` end at -1.61 and
+-1.63.
 
 After Ballard, Das, Martiniani, Mehta, Sagun, Stevenson & Wales, Phys. Chem. Chem. Phys. 19, 12585
 (2017), section VII; threshold and ground state: Auffinger, Ben Arous & Černý, Commun. Pure Appl.
