@@ -376,7 +376,7 @@ class _Gradient:
 
 
 class _PreciseEnergy(HostEnergy):
-    """Labels whose differences resolve curvatures from 1e8 times smaller than those of bonds."""
+    """Labels whose differences resolve curvatures a million times smaller than those of bonds."""
 
     zero_cut: ClassVar[float | None] = 1e-6
 
