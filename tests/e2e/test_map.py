@@ -1,6 +1,8 @@
 """Maps as a whole: the same from any number of lanes, resumed as if never stopped, safe from bad
 input."""
 
+import time
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -131,3 +133,27 @@ def test_senseless_wishes_are_refused(tmp_path, wish, value):
     with pytest.raises(ValueError, match=wish):
         explore(catalogue("lj3"), tmp_path / "x.db", **{wish: value})
     assert not (tmp_path / "x.db").exists()
+
+
+def test_rounds_begin_small_and_double(tmp_path):
+    """What a search costs is known after the first few; the sizes end at what was asked for."""
+    found = explore(catalogue("lj8"), tmp_path / "a.db", transition_states=30, **SHORT)
+    rounds = found.landscape.store.frame("rounds")
+    tries = rounds.groupby("kind")["attempts"].apply(list)
+    assert tries["minimise"] == [8, 16, 32, 8]
+    assert tries["climb"] == [min(4 << k, 128) for k in range(len(tries["climb"]))]
+
+
+def test_a_budget_ends_a_map_whose_rounds_would_take_longer(tmp_path):
+    """A quench of this energy takes some tenths of a second, and all 10,000 of them an hour."""
+
+    def slow(x):
+        time.sleep(0.01)
+        return float(np.sum((x**2 - 1.0) ** 2)), 4 * x * (x**2 - 1.0)
+
+    wells = System(HostEnergy(slow, 2), shape=(2,), name="slow wells")
+    began = time.perf_counter()
+    found = explore(wells, tmp_path / "a.db", budget=5, quenches=10_000)
+    assert found.reason is StopReason.budget
+    assert found.landscape.network.n_minima >= 2
+    assert time.perf_counter() - began < 60

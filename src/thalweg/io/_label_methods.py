@@ -48,6 +48,11 @@ class AbstractLabelMethod(abc.ABC):
         """
         return False
 
+    @property
+    def elements_only(self) -> bool:
+        """Whether atoms of one element may be exchanged: not where bonds are given."""
+        return False
+
     def sharpened(self) -> "AbstractLabelMethod":
         """The same method with gradients that a search for stationary points can drive to zero."""
         return self
@@ -88,6 +93,11 @@ class Xtb(AbstractLabelMethod):
     parameters: str = "GFN2-xTB"
     accuracy: float = 0.01
     unpaired: int = 0
+
+    @property
+    def elements_only(self) -> bool:
+        """Yes: nuclei and electrons have no bonds."""
+        return True
 
     @property
     def name(self) -> str:
@@ -150,6 +160,11 @@ class Pyscf(AbstractLabelMethod):
     grid: int = 3
     tolerance: float = 1e-10
     unpaired: int = 0
+
+    @property
+    def elements_only(self) -> bool:
+        """Yes: nuclei and electrons have no bonds."""
+        return True
 
     @property
     def name(self) -> str:

@@ -23,7 +23,6 @@ import sqlalchemy as sa
 from thalweg.core import (
     KJ,
     ArgumentError,
-    ClusterSymmetry,
     FreeSpace,
     HostEnergy,
     NormalStart,
@@ -33,6 +32,7 @@ from thalweg.forcefields.fitting import Dataset
 from thalweg.storage import Format, guarded, open_database
 
 from ._label_methods import AbstractLabelMethod, Labeller
+from ._label_symmetry import label_symmetry
 
 _metadata = sa.MetaData()
 _meta = sa.Table(
@@ -436,12 +436,11 @@ def label_system(
     x = np.asarray(positions, float)
     x = x - x.mean(axis=0)
     elements = np.asarray(numbers, np.int32)
-    kinds = np.unique(elements, return_inverse=True)[1]
     return System(
         label_energy(elements, method.sharpened(), charge=charge, workers=workers),
         name=name,
         space=FreeSpace(x.shape, extent=2.0 * float(np.abs(x).max()) + 0.4),
-        symmetry=ClusterSymmetry(tuple(int(kind) for kind in kinds)),
+        symmetry=label_symmetry(elements, x, method, charge),
         start=NormalStart(jnp.asarray(x.reshape(-1)), 0.03),
         units=KJ,
         length=0.15,

@@ -132,7 +132,7 @@ def landscape_agreement(
 def _mapped(
     system: System,
     path: Path,
-    budget: float,
+    budget: float | int,
     key: int,
     report: Report | None,
     stop: Callable[[], bool] | None,
@@ -155,7 +155,7 @@ def _mapped(
     return result.landscape
 
 
-def _config(system: System, budget: float, key: int) -> MapConfig:
+def _config(system: System, budget: float | int, key: int) -> MapConfig:
     """Small rounds, so that budgets hold; where labels are dear, Hessians are updated."""
     if system.energy.exact_derivatives:
         return MapConfig.suited_to(

@@ -22,7 +22,8 @@ class MapConfig:
 
     Attributes:
         key: Seed of the root random key.
-        budget: Seconds to work for; `None` means until the map seems complete.
+        budget: Seconds to work for; `None` means until the map seems complete. It is held to
+            half a round; rounds begin small and double, up to the sizes below.
         quenches: Random starts quenched first.
         walkers: Basin-hopping walkers that look for the low minima; 0 for none.
         hops: Hops of each walker in a round of hopping.

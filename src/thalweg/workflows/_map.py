@@ -54,6 +54,11 @@ _DIGITS = 5
 _CLIMBS_BEFORE_BANDS = 2
 """Rounds of climbs before each round of bands: climbs alone connect most of a landscape."""
 
+_FIRST = {"minimise": 8, "hop": 1, "climb": 4, "connect": 4}
+"""Searches (hops of each walker) in the first round of each kind; each later round has twice as
+many as the one before, up to what the config says. So a landscape whose searches are dear soon has
+something to report and to stop at, and one whose searches are cheap loses nothing."""
+
 
 class StopReason(enum.Enum):
     """Why a map ended; the value is the sentence that the user reads."""
@@ -112,7 +117,8 @@ class _Plan:
     hopping: bool = True
     climbs: int = 0
     walkers: dict[str, Any] | None = None
-    stale: int = 0
+    stale: float | int = 0
+    rounds: dict[str, int] = dataclasses.field(default_factory=dict)
     lowest: float | None = None
 
 
@@ -137,6 +143,7 @@ class _Explorer:
         self.solvers = Solvers.of(config)
         self.stuck = False
         self.searches = 0
+        self.pace: dict[str, float] = {}
         self.failures: dict[str, int] = {}
 
     @functools.cached_property
@@ -158,7 +165,10 @@ class _Explorer:
     def next_kind(self) -> str | None:
         """What the next round does; `None` when nothing is left to do."""
         config, store = self.config, self.store
-        if store.next_round == 0 or not store.n_minima:
+        begun = store.next_round == 0 or "minimise" in self.plan.rounds  # else points are given
+        if begun and self.plan.item < config.quenches:
+            return "minimise"
+        if not store.n_minima:
             return "minimise" if self.plan.item < 4 * config.quenches else None
         if config.walkers and self.plan.hopping:
             return "hop"
@@ -171,12 +181,29 @@ class _Explorer:
     def step(self, kind: str) -> MapProgress:
         """Run and commit one round."""
         started = time.perf_counter()
-        attempts = getattr(self, f"_{kind}")()
+        size = self._size(kind)
+        attempts = getattr(self, f"_{kind}")(size)
+        done = self.plan.rounds.get(kind, 0)
+        self.plan = dataclasses.replace(self.plan, rounds={**self.plan.rounds, kind: done + 1})
         batch = self.collector.commit(
             kind, attempts, time.perf_counter() - started, dataclasses.asdict(self.plan)
         )
         self.searches += attempts
+        self.pace[kind] = (time.perf_counter() - started) / size
         return self.progress(batch)
+
+    def _size(self, kind: str) -> int:
+        """Searches (hops of each walker, pairs) of the next round of this kind."""
+        config = self.config
+        left = config.quenches - self.plan.item
+        most = {
+            "minimise": left if left > 0 else config.quenches,
+            "hop": config.hops,
+            "climb": config.climbs,
+            "connect": config.pairs,
+        }
+        doublings = min(self.plan.rounds.get(kind, 0), most[kind].bit_length())
+        return min(most[kind], _FIRST[kind] << doublings)
 
     def _take(self, count: int) -> np.ndarray:
         """Numbers of the next work items."""
@@ -184,8 +211,8 @@ class _Explorer:
         self.plan = dataclasses.replace(self.plan, item=self.plan.item + count)
         return items
 
-    def _minimise(self) -> int:
-        items = self._take(self.config.quenches)
+    def _minimise(self, size: int) -> int:
+        items = self._take(size)
         starts = start_points(self.system, self.key("minimise"), int(items[0]), len(items))
         finished = map_rows(
             lambda x: quench_many(self.system, x, self.solvers.quench, width=self.solvers.lanes),
@@ -199,7 +226,7 @@ class _Explorer:
         self.collector.minima(finished, items)
         return len(items)
 
-    def _hop(self) -> int:
+    def _hop(self, size: int) -> int:
         config, system = self.config, self.system
         method = self.solvers.hopping(config.temperature)
         key = self.key("hop")
@@ -210,7 +237,7 @@ class _Explorer:
         else:
             walkers = Walkers.from_json(self.plan.walkers)
         walkers, hops = map_rows(
-            lambda part: method.hop(system, key, part, config.hops, width=self.solvers.lanes),
+            lambda part: method.hop(system, key, part, size, width=self.solvers.lanes),
             walkers,
             self.workers,
         )
@@ -220,7 +247,8 @@ class _Explorer:
         self._count_failures(flat.outcome)
         good = self._worth_keeping(flat.outcome, flat.value)
         self.collector.minima(jax.tree.map(lambda a: a[good], flat), items[good])
-        self._judge_hopping(walkers, flat.value[flat.outcome == Outcome.success])
+        share = size / config.hops
+        self._judge_hopping(walkers, flat.value[flat.outcome == Outcome.success], share)
         return len(items)
 
     def _worth_keeping(self, outcome: np.ndarray, value: np.ndarray) -> np.ndarray:
@@ -231,12 +259,12 @@ class _Explorer:
         highest = levels[min(self.config.keep, len(levels)) - 1] if len(levels) else -np.inf
         return np.flatnonzero(sound & (value.round(_DIGITS) <= highest))
 
-    def _judge_hopping(self, walkers: Walkers, values: np.ndarray) -> None:
-        """Hopping ends after some rounds in which the lowest energy did not fall."""
+    def _judge_hopping(self, walkers: Walkers, values: np.ndarray, share: float) -> None:
+        """Hopping ends after some (whole) rounds in which the lowest energy did not fall."""
         now = float(values.min()) if len(values) else np.inf
         before = np.inf if self.plan.lowest is None else self.plan.lowest
         better = now < before - 1e-6
-        stale = 0 if better else self.plan.stale + 1
+        stale = 0.0 if better else self.plan.stale + share
         going = stale < self.config.patience
         self.plan = dataclasses.replace(
             self.plan,
@@ -246,8 +274,8 @@ class _Explorer:
             walkers=walkers.to_json() if going else None,
         )
 
-    def _climb(self) -> int:
-        items = self._take(self.config.climbs)
+    def _climb(self, size: int) -> int:
+        items = self._take(size)
         self.plan = dataclasses.replace(self.plan, climbs=self.plan.climbs + 1)
         self.stuck = False
         network, points = self.store.load_network(), self.store.points("minimum")
@@ -265,7 +293,7 @@ class _Explorer:
         )
         return len(items)
 
-    def _connect(self) -> int:
+    def _connect(self, size: int) -> int:
         network, points = self.store.load_network(), self.store.points("minimum")
         tried = [
             (a, b)
@@ -273,9 +301,7 @@ class _Explorer:
             if b is not None
             for _ in range(times)
         ]
-        pairs = self.links.choose(
-            network, points, np.array(tried, int).reshape(-1, 2), self.config.pairs
-        )
+        pairs = self.links.choose(network, points, np.array(tried, int).reshape(-1, 2), size)
         self.stuck = not len(pairs)
         if self.stuck:
             return 0
@@ -328,7 +354,7 @@ class _Explorer:
     def finished(self, progress: MapProgress) -> StopReason | None:
         """Whether the map may stop after this round, and why."""
         config = self.config
-        if config.budget is not None and progress.seconds >= config.budget:
+        if config.budget is not None and self._due(progress.seconds, config.budget):
             return StopReason.budget
         targets = [
             (config.minima, progress.minima),
@@ -340,6 +366,12 @@ class _Explorer:
         if progress.kind == "climb" and self._complete(progress):
             return StopReason.complete
         return None
+
+    def _due(self, seconds: float, budget: float | int) -> bool:
+        """Whether to end now comes nearer to the budget than to end after another round."""
+        kind = self.next_kind()
+        ahead = self.pace.get(kind, 0.0) * self._size(kind) if kind is not None else 0.0
+        return seconds + ahead / 2 >= budget
 
     def _complete(self, progress: MapProgress) -> bool:
         """Every minimum searched often enough, and hardly any search finds a rare point."""

@@ -1,7 +1,6 @@
 """With what a map searches, and where climbs begin: beside a minimum, or on a band between two."""
 
 import dataclasses
-import functools
 
 import jax
 import jax.numpy as jnp
@@ -101,9 +100,13 @@ class Solvers:
         return BasinHopping(temperature=temperature)
 
 
-@functools.partial(jax.jit, static_argnums=(3, 4))
+_STARTS_AT_ONCE = 64
+"""Starts that are drawn by one call, so that rounds of all sizes share one compiled program."""
+
+
+@jax.jit
 def _displaced(
-    key: PRNGKey, items: Int[Array, " n"], x: Float[Array, "n dof"], low: float, high: float
+    key: PRNGKey, items: Int[Array, " n"], x: Float[Array, "n dof"], low: Array, high: Array
 ) -> tuple[Float[Array, "n dof"], Float[Array, "n dof"]]:
     def one(item: Array, x: Array) -> tuple[Array, Array]:
         size_key, noise_key, mode_key = jax.random.split(jax.random.fold_in(key, item), 3)
@@ -130,9 +133,18 @@ def displaced_starts(
         x: The minima.
         displacement: Least and largest root-mean-square displacement, in units of `length`.
     """
-    low, high = (system.length * d for d in displacement)
-    starts, directions = _displaced(key, jnp.asarray(items), jnp.asarray(x), low, high)
-    return Climb(retract_rows(system.space, starts), np.asarray(directions))
+    low, high = (jnp.asarray(system.length * d) for d in displacement)
+    starts, directions = [], []
+    for first in range(0, len(items), _STARTS_AT_ONCE):
+        here = np.minimum(np.arange(first, first + _STARTS_AT_ONCE), len(items) - 1)
+        moved, mode = _displaced(key, jnp.asarray(items[here]), jnp.asarray(x[here]), low, high)
+        starts.append(np.asarray(moved))
+        directions.append(np.asarray(mode))
+    drawn = slice(0, len(items))
+    return Climb(
+        retract_rows(system.space, np.concatenate(starts)[drawn]),
+        np.concatenate(directions)[drawn],
+    )
 
 
 class Links:
