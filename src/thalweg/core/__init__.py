@@ -8,8 +8,8 @@
 - `AbstractSpace`: what a flat point stands for (`FreeSpace`, `PeriodicSpace`, `SphereSpace`,
   `FlatSpace` for any pytree).
 - `AbstractSymmetry`: invariances (`NoSymmetry`, `ClusterSymmetry`, `PeriodicSymmetry`,
-  `SphereSymmetry`, `NetworkSymmetry`, `SignedPermutationSymmetry` for any finite group of signed
-  permutations); `Operation`: one element of such a group.
+  `SphereSymmetry`, `HypersphereSymmetry`, `NetworkSymmetry`, `SignedPermutationSymmetry` for any
+  finite group of signed permutations); `Operation`: one element of such a group.
 - `AbstractStart`: where searches begin.
 - `System`: all of these together.
 - `AbstractSolver`: an iteration, run by `Lanes`, `solve_many` or `solve`.
@@ -50,6 +50,7 @@ from ._finite_symmetry import SignedPermutation as SignedPermutation
 from ._finite_symmetry import SignedPermutationSymmetry as SignedPermutationSymmetry
 from ._folders import data_folder as data_folder
 from ._host_energy import HostEnergy as HostEnergy
+from ._hypersphere import HypersphereSymmetry as HypersphereSymmetry
 from ._lane_kernel import LaneKernel as LaneKernel
 from ._lane_words import LANE_WIDTH as LANE_WIDTH
 from ._lane_words import lane_buffer as lane_buffer

@@ -14,7 +14,7 @@ Energies of
 - pairs: `PairEnergy` with one of the terms `LennardJones`, `Morse`, `InversePower`,
   `WeeksChandlerAndersen`, `LennardJonesMixture`, `Hertzian`;
 - triples: `AxilrodTeller`;
-- directions: `SphereEnergy` of any of them (the Thomson problem);
+- directions: `SphereEnergy` of any of them (the Thomson problem), `RieszEnergy` in any dimension;
 - fields and spins: `Phi4`, `XYLattice`, `XYMeanField`, `PSpin` (`random_p_spin`);
 - memories: `HopfieldMemory`, `DenseMemory`, `PolynomialMemory`, read by `memory_states` and
   `retrieval`; `BoltzmannMachine`; and `QaoaRing`, a quantum circuit's angles;
@@ -56,6 +56,7 @@ from ._pair_terms import LennardJonesMixture as LennardJonesMixture
 from ._pair_terms import Morse as Morse
 from ._pair_terms import WeeksChandlerAndersen as WeeksChandlerAndersen
 from ._pair_terms import kob_andersen as kob_andersen
+from ._sphere import RieszEnergy as RieszEnergy
 from ._sphere import SphereEnergy as SphereEnergy
 from ._spins import PSpin as PSpin
 from ._spins import random_p_spin as random_p_spin

@@ -13,6 +13,7 @@ from thalweg.core import (
     BoxStart,
     ClusterSymmetry,
     FreeSpace,
+    HypersphereSymmetry,
     PeriodicSpace,
     PeriodicSymmetry,
     SphereSpace,
@@ -26,7 +27,7 @@ from . import _surfaces
 from ._family import Build, Family
 from ._pair import PairEnergy
 from ._pair_terms import InversePower, LennardJones, Morse, kob_andersen
-from ._sphere import SphereEnergy
+from ._sphere import RieszEnergy, SphereEnergy
 from ._triples import AxilrodTeller
 
 
@@ -101,13 +102,23 @@ def _binary_lennard_jones(name: str, match: re.Match[str]) -> System:
 def _thomson(name: str, match: re.Match[str]) -> System:
     """Starts are uniform on the sphere; the length is half the mean distance of neighbours."""
     count = _particles(name, match[1], 2)
+    dim, power = int(match[2] or 3), int(match[3] or 1)
+    if not 2 <= dim <= 32 or power < 1:
+        raise UnknownSystemError(
+            f"{name!r} would have {dim} dimensions and the power {power}",
+            "this family goes from 2 to 32 dimensions and begins with the power 1",
+        )
+    species = (0,) * count
+    area = 2.0 * math.pi ** (dim / 2) / math.gamma(dim / 2)
     return System(
-        SphereEnergy(PairEnergy(InversePower(1), (0,) * count)),
+        SphereEnergy(
+            PairEnergy(InversePower(power), species) if dim == 3 else RieszEnergy(dim, power), dim
+        ),
         name=name,
-        space=SphereSpace(count),
-        symmetry=SphereSymmetry((0,) * count),
-        start=BallStart(count, 1.0, surface=True),
-        length=math.sqrt(math.pi / count),
+        space=SphereSpace(count, dim),
+        symmetry=SphereSymmetry(species, dim) if dim < 4 else HypersphereSymmetry(species, dim),
+        start=BallStart(count, 1.0, dim, surface=True),
+        length=0.5 * (area / count) ** (1 / (dim - 1)),
         floor=0.0,
     )
 
@@ -179,8 +190,8 @@ FAMILIES = (
     Family(
         "thomson<N>",
         "thomson12",
-        r"thomson(\d+)",
-        "Thomson problem: N equal charges on a sphere",
+        r"thomson(\d+)(?:-d(\d+))?(?:-s(\d+))?",
+        "Thomson problem: N equal charges on a sphere; thomson16-d5-s3 in 5 dimensions, by 1/r³",
         _thomson,
     ),
     Family(

@@ -3,6 +3,7 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from thalweg.core import AbstractEnergy, AbstractLaneEnergy, Block, Point, Scalar, hvp
@@ -52,3 +53,25 @@ class SphereEnergy(AbstractLaneEnergy):
             return jax.vjp(self._directions, x)[1](grad)[0]
 
         return jax.jvp(pulled_back, (x, grad), (v, change))[1]
+
+
+class RieszEnergy(AbstractEnergy):
+    """`Σ_{i<j} |u_i - u_j|^{-power}` of points in any dimension: hyperspherical energy.
+
+    Sources: Saff & Kuijlaars, Math. Intelligencer 19, 5 (1997); as a regulariser of the units of
+    a network, Liu et al., NeurIPS 2018.
+
+    Attributes:
+        dim: Dimension of each point.
+        power: Exponent; 1 is Coulomb's law in three dimensions.
+    """
+
+    dim: int = eqx.field(static=True)
+    power: int = eqx.field(static=True, default=1)
+
+    def __call__(self, x: Point) -> Scalar:
+        """The energy of points that need not be of unit length."""
+        r = x.reshape(-1, self.dim)
+        i, j = np.triu_indices(len(r), 1)
+        square = jnp.sum((r[i] - r[j]) ** 2, axis=1)
+        return jnp.sum(square ** (-0.5 * self.power))
