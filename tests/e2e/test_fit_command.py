@@ -112,7 +112,7 @@ def test_from_nothing_to_a_front(tmp_path):
     assert done.exit_code == 0, done.output
     train = Dataset.load(where / "train.npz")
     assert train.labelled.all()
-    assert len(np.unique(train.groups)) == 4
+    assert len(np.unique(train.groups)) == 8
 
 
 def test_compare_writes_a_page(fitted, folder, tmp_path):

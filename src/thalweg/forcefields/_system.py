@@ -171,9 +171,15 @@ def _surroundings(
 
 
 def _start(forcefield: ForceField, centre: np.ndarray) -> AbstractStart:
-    topology = forcefield.topology
+    if forcefield.box is not None:
+        return NormalStart(jnp.asarray(centre.reshape(-1)), 2.0 * _TREMOR)
+    return torsion_start(forcefield.topology, centre)
+
+
+def torsion_start(topology: Topology, centre: Float[np.ndarray, "n 3"]) -> AbstractStart:
+    """Every rotatable bond of a structure turned at random; without one, a little noise."""
     axes, moved = rotatable(topology)
-    if forcefield.box is not None or not len(axes):
+    if not len(axes):
         return NormalStart(jnp.asarray(centre.reshape(-1)), 2.0 * _TREMOR)
     apart = np.triu(np.ones((topology.n_atoms,) * 2, bool), 1)
     for table in (topology.excluded, topology.pairs14):

@@ -34,9 +34,18 @@ _ABOUT = (
 )
 _MAPS = (
     "A minimum or a transition state of the reference is matched if a search that begins there "
-    "ends near it. A is the reference's lowest minimum, B the lowest one that a barrier of three "
-    "k T separates from it. F is a free energy of harmonic wells; its error by BAR comes from "
-    "molecular dynamics of the force field and of the reference about A and B."
+    "ends near it; its lowest is where the reference ends from the lowest minimum of the force "
+    "field, above its own: large where a fit has a hole. A is the reference's lowest minimum, B "
+    "the lowest one that a barrier of three k T separates from it. F is a free energy of harmonic "
+    "wells; its error by BAR comes from molecular dynamics of the force field and of the "
+    "reference about A and B."
+)
+
+_HIGHEST = 25.0
+"""Trees show what lies so many kcal/mol above the lowest minimum: conformers, and no more."""
+_TREES = (
+    f"Minima and transition states up to {_HIGHEST:g} kcal/mol above the lowest minimum of each; "
+    "pieces that are joined higher stand beside one another."
 )
 
 
@@ -79,12 +88,15 @@ def write_comparison(
         sections.append(_section("landscapes", "Landscapes", _MAPS, table))
     if landscapes:
         panels = [
-            TreePanel(title=name, tree=disconnectivity_tree(_in_kcal(landscape)))
+            TreePanel(
+                title=name,
+                tree=disconnectivity_tree(_in_kcal(landscape), e_max=_HIGHEST, components="all"),
+            )
             for name, landscape in landscapes.items()
             if landscape.network.n_minima
         ]
         drawn = _figure(plot_trees(panels, columns=3, energy_label="Energy / kcal/mol"))
-        sections.append(_section("trees", "Side by side", "", drawn))
+        sections.append(_section("trees", "Side by side", _TREES, drawn))
     text = fill(
         asset("still.html"),
         {

@@ -10,14 +10,14 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from thalweg.core import KJ, ArgumentError, System, solve_many
+from thalweg.core import KJ, ArgumentError, Outcome, System, solve_many
 from thalweg.forcefields import ForceField, forcefield_system
 from thalweg.io import AbstractLabelMethod, Molecule, label_system
 from thalweg.landscape import Collector, Landscape, Store, TransitionNetwork
 from thalweg.search import Climb, quench_many
 
 from ._agreement_ensembles import Ensembles
-from ._agreement_record import AgreementConfig, Judge, LandscapeAgreement, known
+from ._agreement_record import KCAL, AgreementConfig, Judge, LandscapeAgreement, known
 from ._config import LARGEST_HESSIAN, MapConfig
 from ._map import MapProgress, explore, store_header
 from ._searches import Solvers
@@ -108,7 +108,7 @@ def landscape_agreement(
     truth = dataclasses.replace(truth, start=next(iter(systems.values())).start)
     where = folder / f"{REFERENCE}.db"
     solvers = Solvers.of(_config(truth, config.reference_budget, config.key))
-    _seed(truth, where, guide, config.seeds, solvers, report, stop)
+    _seed(truth, where, guide, _homes(maps), config.seeds, solvers, report, stop)
     target = _mapped(truth, where, config.reference_budget, config.key, report, stop)
     if not target.network.n_minima:
         raise ArgumentError(f"{method.name} has no minimum near those of the force fields")
@@ -119,10 +119,12 @@ def landscape_agreement(
     if b is not None and config.frames:
         places = [target.points("minimum")[target.network.ids == k][0] for k in (a, b)]
         ensembles = Ensembles(truth, molecule.masses, places, config)
+    above = _levels(truth, maps, solvers, float(target.network.energies.min()))
     for name, system in systems.items():
         if report:
             report(PlanProgress("compare", name, len(records), len(systems), "", 0.0))
         found = judge.judged(name, system, maps[name])
+        found = dataclasses.replace(found, lowest=above.get(name, math.nan))
         if ensembles is not None:
             found = dataclasses.replace(found, **ensembles.correction(system))
         records.append(found)
@@ -176,13 +178,27 @@ def _seed(
     system: System,
     path: Path,
     guide: Landscape,
+    homes: np.ndarray,
     most: int,
     solvers: Solvers,
     report: Report | None,
     stop: Callable[[], bool] | None,
 ) -> None:
-    """Begin a map with what is near the stationary points of another; goes on where it stopped."""
+    """Begin a map with what is near the stationary points of others; goes on where it stopped.
+
+    Args:
+        system: Whose map it is.
+        path: Where that map is.
+        guide: The landscape whose lowest points are followed.
+        homes: Other points to begin with, `(points, dof)`: the lowest minimum of each landscape.
+        most: How many minima, and how many transition states, of the guide.
+        solvers: What follows them.
+        report: Told how it goes.
+        stop: Asked now and then.
+    """
     minima = guide.points("minimum")[np.argsort(guide.network.energies)[:most]]
+    if most:
+        minima = np.concatenate([homes, minima])
     ids = guide.network.ts_ids[np.argsort(guide.network.ts_energies)[:most]]
     saddles = [guide.transition_state(int(k)) for k in ids]
     total = len(minima) + len(saddles)
@@ -216,6 +232,22 @@ def _seed(
     store.close()
     if done < total:
         raise KeyboardInterrupt
+
+
+def _homes(maps: Mapping[str, Landscape]) -> np.ndarray:
+    """The lowest minimum of each landscape that has any, `(points, dof)`."""
+    found = [m.points("minimum")[np.argsort(m.network.energies)[:1]] for m in maps.values()]
+    return np.concatenate(found)
+
+
+def _levels(
+    truth: System, maps: Mapping[str, Landscape], solvers: Solvers, lowest: float
+) -> dict[str, float]:
+    """Where the reference ends from the lowest minimum of each, in kcal/mol above its own."""
+    owners = [name for name, landscape in maps.items() if landscape.network.n_minima]
+    done = quench_many(truth, _homes(maps), solvers.quench)
+    above = np.where(done.outcome == Outcome.success, done.value - lowest, np.nan) / KCAL
+    return dict(zip(owners, above.tolist(), strict=True))
 
 
 def _states(landscape: Landscape, temperature: float) -> tuple[int, int | None]:

@@ -14,9 +14,7 @@ from thalweg.core import KJ, System, value_and_grad
 from thalweg.forcefields.md import Langevin, run_md
 from thalweg.sampling import bennett
 
-from ._agreement_record import AgreementConfig
-
-_KCAL = 4.184
+from ._agreement_record import KCAL, AgreementConfig
 
 _SETTLE = 0.5
 """Time that runs take to forget where they began, in ps."""
@@ -64,7 +62,7 @@ class Ensembles:
             backward = self.beta * (_energies(system, theirs) - their_energies)
             found.append(bennett(forward, backward))
         (first, first_error), (second, second_error) = found
-        unit = self.beta * _KCAL
+        unit = self.beta * KCAL
         return {
             "correction": (second - first) / unit,
             "correction_error": math.hypot(first_error, second_error) / unit,

@@ -11,10 +11,13 @@ import numpy as np
 from thalweg.core import ArgumentError, Outcome, System, solve_many
 from thalweg.kinetics import rate
 from thalweg.landscape import Landscape
-from thalweg.search import Climb, EigenvectorFollowing, quench_many
+from thalweg.search import Climb, quench_many
 from thalweg.thermo import HarmonicEnsemble
 
-_KCAL = 4.184
+from ._config import MapConfig
+from ._searches import Solvers
+
+KCAL = 4.184
 """kJ in a kcal."""
 
 _ANGSTROM = 10.0
@@ -72,6 +75,9 @@ class LandscapeAgreement:
         of_transition_states: How many the reference has.
         barrier_error: Root mean square of the errors of their energies above the lowest minimum,
             in kcal/mol.
+        lowest: Where the reference ends from the force field's lowest minimum: energy above the
+            reference's own lowest, in kcal/mol. Large where a fit has a hole, NaN if that quench
+            found no rest.
         heat_capacity: Of its own map, harmonic superposition without the vibrations' part, in k_B.
         log_rate: Decimal logarithm of the rate from state A to state B over the reference's, all
             atoms of the same mass; NaN if its map does not join them.
@@ -92,6 +98,7 @@ class LandscapeAgreement:
     of_transition_states: int
     barrier_error: float
     heat_capacity: float
+    lowest: float = math.nan
     log_rate: float = math.nan
     harmonic: float = math.nan
     correction: float = math.nan
@@ -113,6 +120,7 @@ class LandscapeAgreement:
         yield "matched", f"{self.matched_minima}/{self.of_minima}"
         yield "moved / Å", _told(self.displacement, ".2f")
         yield "energy / kcal/mol", _told(self.energy_error, ".2f")
+        yield "its lowest / kcal/mol", _told(self.lowest, ".2f")
         yield "saddles", f"{self.transition_states}"
         yield "matched saddles", f"{self.matched_transition_states}/{self.of_transition_states}"
         yield "barrier / kcal/mol", _told(self.barrier_error, ".2f")
@@ -162,6 +170,7 @@ class Judge:
             of_transition_states=m,
             barrier_error=0.0,
             heat_capacity=own.heat_capacity,
+            lowest=0.0,
             log_rate=0.0,
             harmonic=own.harmonic,
         )
@@ -191,10 +200,10 @@ class Judge:
             matched_minima=int(same.sum()),
             of_minima=network.n_minima,
             displacement=_rms(moved[same]) * _ANGSTROM,
-            energy_error=_rms(error[same]) / _KCAL,
+            energy_error=_rms(error[same]) / KCAL,
             matched_transition_states=int(held.sum()),
             of_transition_states=network.n_transition_states,
-            barrier_error=_rms(barrier[held]) / _KCAL,
+            barrier_error=_rms(barrier[held]) / KCAL,
             heat_capacity=own.heat_capacity,
             log_rate=own.log_rate - truth.log_rate,
             harmonic=own.harmonic,
@@ -202,7 +211,7 @@ class Judge:
 
     def _minima(self, system: System) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Ends of quenches from its minima, energies, displacements, and whether they count."""
-        done = quench_many(system, self.minima)
+        done = quench_many(system, self.minima, Solvers.of(MapConfig.suited_to(system)).quench)
         good = done.outcome == Outcome.success
         moved = self._moved(system, self.minima, done.x)
         same = _nearest(system, done.x, moved, good & (moved <= self.config.near))
@@ -217,7 +226,7 @@ class Judge:
         start = Climb(
             jnp.asarray(points), jnp.asarray(np.stack([known(s.direction) for s in saddles]))
         )
-        done = solve_many(system, EigenvectorFollowing(), start)
+        done = solve_many(system, Solvers.of(MapConfig.suited_to(system)).climb, start)
         good = done.outcome == Outcome.success
         moved = self._moved(system, points, done.x)
         held = _nearest(system, done.x, moved, good & (moved <= self.config.near))
@@ -259,7 +268,7 @@ class _Own:
         ids = landscape.network.ids
         speed = rate(landscape, int(ids[a]), int(ids[b]), temperature=temperature)
         weights = ensemble.log_weights(temperature)
-        gap = -ensemble.boltzmann * temperature * float(weights[b] - weights[a]) / _KCAL
+        gap = -ensemble.boltzmann * temperature * float(weights[b] - weights[a]) / KCAL
         return cls(capacity, math.log10(speed) if speed > 0 else math.nan, gap)
 
 

@@ -60,6 +60,10 @@ many as the one before, up to what the config says. So a landscape whose searche
 something to report and to stop at, and one whose searches are cheap loses nothing."""
 
 
+_FOR_MINIMA = 0.5
+"""Share of a budget that looks for minima; the rest connects them."""
+
+
 class StopReason(enum.Enum):
     """Why a map ended; the value is the sentence that the user reads."""
 
@@ -166,17 +170,25 @@ class _Explorer:
         """What the next round does; `None` when nothing is left to do."""
         config, store = self.config, self.store
         begun = store.next_round == 0 or "minimise" in self.plan.rounds  # else points are given
-        if begun and self.plan.item < config.quenches:
+        late = self._late()
+        if begun and self.plan.item < config.quenches and not late:
             return "minimise"
         if not store.n_minima:
             return "minimise" if self.plan.item < 4 * config.quenches else None
-        if config.walkers and self.plan.hopping:
+        if config.walkers and self.plan.hopping and not late:
             return "hop"
         pieces = store.load_network().n_components
         due = self.plan.climbs >= _CLIMBS_BEFORE_BANDS or not config.climbs
         if config.pairs and pieces > 1 and due and not self.stuck:
             return "connect"
         return "climb" if config.climbs else None
+
+    def _late(self) -> bool:
+        """Whether it is time to connect the minima that are known."""
+        config = self.config
+        if config.budget is None or not self.store.n_minima or not (config.climbs or config.pairs):
+            return False
+        return time.perf_counter() - self.began >= _FOR_MINIMA * config.budget
 
     def step(self, kind: str) -> MapProgress:
         """Run and commit one round."""
@@ -221,7 +233,7 @@ class _Explorer:
         )
         self._count_failures(finished.outcome)
         values = finished.value[finished.outcome == Outcome.success]
-        if self.found is not None and len(values):
+        if self.found is not None and len(values) and not self.plan.rounds:
             self.found(float(values.min()))
         self.collector.minima(finished, items)
         return len(items)

@@ -10,19 +10,32 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 
-from thalweg.core import KJ, METAL, ArgumentError, HostEnergy, StoreMismatchError
-from thalweg.forcefields.fitting import Dataset
+from thalweg.core import (
+    KJ,
+    METAL,
+    ArgumentError,
+    HostEnergy,
+    Outcome,
+    StoreMismatchError,
+    System,
+)
+from thalweg.forcefields.fitting import Dataset, conformers
 from thalweg.forcefields.md import Langevin, MotionProgress, run_md
 from thalweg.io import AbstractLabelMethod, LabelProgress, Molecule, Xtb, label, label_energy
 from thalweg.landscape import Landscape
+from thalweg.search import LBFGS, quench_many
 
 _WARM_UP = 500
 """Steps before frames are taken."""
 
 _FRICTION = 5.0
 """Of sampling runs, in 1/ps."""
+
+_RELAXED = 100.0
+"""Gradient in kJ/(mol nm) to which conformers are quenched before they move: far below thermal."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -38,7 +51,7 @@ class SamplingConfig:
         hot_temperature: Of the last, in K.
         step: Of the sampling runs, in fs.
         spacing: Steps between frames.
-        trajectories: Independent runs of each set.
+        trajectories: Independent runs of each set, from conformers of their own.
         key: Seed.
     """
 
@@ -50,7 +63,7 @@ class SamplingConfig:
     hot_temperature: float = 1200.0
     step: float = 1.0
     spacing: int = 10
-    trajectories: int = 4
+    trajectories: int = 8
     key: int = 0
 
     def __post_init__(self) -> None:
@@ -111,6 +124,10 @@ def make_sets(
     stop: Callable[[], bool] | None = None,
 ) -> Sets:
     """Sample a molecule in time and label the frames; each set comes from runs of its own.
+
+    The first run of a set begins with the given geometry, every other with a conformer: all
+    rotatable bonds turned at random, and quenched. A force field that is fitted to one basin says
+    nothing about the others, and may put its lowest minimum there.
 
     Args:
         molecule: What to sample.
@@ -208,16 +225,16 @@ def _sampled(
             report(PlanProgress("sampling", name, now.step, now.steps, detail, now.seconds))
 
     warm = max(1, math.ceil(_WARM_UP / config.spacing))
+    key = config.key * len(SETS) + place
     path = run_md(
         energy,
         molecule.masses,
-        molecule.positions,
+        _beginnings(molecule, energy, runs, key),
         Langevin(temperature, step=config.step, friction=_FRICTION),
         steps=(each + warm) * config.spacing,
         thin=config.spacing,
-        replicas=runs,
         temperature=temperature,
-        key=config.key * len(SETS) + place,
+        key=key,
         report=tell,
         stop=stop,
     )
@@ -232,6 +249,18 @@ def _sampled(
             "is the geometry sensible? Lower the step or the temperature",
         )
     return x[alive][:count], groups[alive][:count]
+
+
+def _beginnings(molecule: Molecule, energy: HostEnergy, runs: int, key: int) -> np.ndarray:
+    """The given geometry, and conformers; those that find no rest begin as it does."""
+    given = molecule.positions
+    x = conformers(molecule.topology(), given, runs, jax.random.fold_in(jax.random.key(7), key))
+    system = System(energy, shape=given.shape)
+    rest = LBFGS(tol=_RELAXED, max_steps=200)
+    found = quench_many(system, x[1:].reshape(runs - 1, given.size), (rest,))
+    good = (found.outcome == Outcome.success)[:, None, None]
+    x[1:] = np.where(good, found.x.reshape(-1, *given.shape), given)
+    return x
 
 
 def _labels(report: Report | None, name: str) -> Callable[[LabelProgress], None]:

@@ -107,6 +107,7 @@ def test_butane_under_its_own_force_field(tmp_path):
     assert same.matched_minima == same.of_minima >= 2
     assert same.matched_transition_states == same.of_transition_states >= 2
     assert same.energy_error < 1e-4
+    assert abs(same.lowest) < 1e-4
     assert same.barrier_error < 1e-4
     assert abs(same.log_rate) < 0.05
     assert abs(same.correction) < 5 * same.correction_error + 1e-3

@@ -40,6 +40,7 @@ from ._front import CHEMICAL_ACCURACY as CHEMICAL_ACCURACY
 from ._front import Front as Front
 from ._front import pareto as pareto
 from ._geometries import along_modes as along_modes
+from ._geometries import conformers as conformers
 from ._geometries import heated as heated
 from ._geometries import rattled as rattled
 from ._geometries import torsion_scan as torsion_scan

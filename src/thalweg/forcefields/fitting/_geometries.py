@@ -1,4 +1,4 @@
-"""Geometries worth labelling: rattled, along normal modes, along torsions, heated."""
+"""Geometries worth labelling: rattled, along normal modes, torsions, conformers, heated."""
 
 import math
 from collections.abc import Sequence
@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from thalweg.core import KJ, AbstractEnergy, ArgumentError, PRNGKey, as_key, hessian
+from thalweg.forcefields._system import torsion_start
 from thalweg.forcefields._topology import Topology
 from thalweg.forcefields.md import Langevin, run_md
 
@@ -106,6 +107,30 @@ def torsion_scan(
         turned = np.cos(angle) * across + np.sin(angle) * np.cross(axis, across)
         scan[step, moved] = x[k] + along + turned
     return scan
+
+
+def conformers(
+    topology: Topology, positions: np.ndarray, count: int, key: PRNGKey | int = 0
+) -> np.ndarray:
+    """A geometry with every rotatable bond turned at random, without clashes if that can be.
+
+    They are strained: quench them, a little at least, before they are used.
+
+    Args:
+        topology: Who is bonded to whom.
+        positions: `(n, 3)`, in nm.
+        count: Geometries; the first is the given one.
+        key: Random key.
+
+    Returns:
+        `(count, n, 3)`.
+    """
+    x = np.asarray(positions, float)
+    start = torsion_start(topology, x - x.mean(axis=0))
+    keys = jax.random.split(as_key(key), count)
+    turned = np.array(jax.vmap(start)(keys), float).reshape(count, *x.shape)
+    turned[0] = x
+    return turned
 
 
 def _side(pairs: set[tuple[int, int]], j: int, k: int) -> set[int]:
