@@ -12,12 +12,13 @@ import numpy as np
 
 from thalweg.core import KJ, ArgumentError, Outcome, System, solve_many
 from thalweg.forcefields import ForceField, forcefield_system
+from thalweg.forcefields.fitting import KCAL
 from thalweg.io import AbstractLabelMethod, Molecule, label_system
 from thalweg.landscape import Collector, Landscape, Store, TransitionNetwork
 from thalweg.search import Climb, quench_many
 
 from ._agreement_ensembles import Ensembles
-from ._agreement_record import KCAL, AgreementConfig, Judge, LandscapeAgreement, known
+from ._agreement_record import AgreementConfig, Judge, LandscapeAgreement, known
 from ._config import LARGEST_HESSIAN, MapConfig
 from ._map import MapProgress, explore, store_header
 from ._searches import Solvers

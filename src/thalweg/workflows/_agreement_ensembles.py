@@ -11,10 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from thalweg.core import KJ, System, value_and_grad
+from thalweg.forcefields.fitting import KCAL
 from thalweg.forcefields.md import Langevin, run_md
 from thalweg.sampling import bennett
 
-from ._agreement_record import KCAL, AgreementConfig
+from ._agreement_record import AgreementConfig
 
 _SETTLE = 0.5
 """Time that runs take to forget where they began, in ps."""

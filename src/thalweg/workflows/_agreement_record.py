@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from thalweg.core import ArgumentError, Outcome, System, solve_many
+from thalweg.forcefields.fitting import KCAL
 from thalweg.kinetics import rate
 from thalweg.landscape import Landscape
 from thalweg.search import Climb, quench_many
@@ -16,9 +17,6 @@ from thalweg.thermo import HarmonicEnsemble
 
 from ._config import MapConfig
 from ._searches import Solvers
-
-KCAL = 4.184
-"""kJ in a kcal."""
 
 _ANGSTROM = 10.0
 """Å in a nm."""

@@ -9,14 +9,13 @@ import numpy as np
 import pytest
 
 from thalweg.core import ArgumentError, Outcome, StoreMismatchError
-from thalweg.forcefields import AbstractBlock, ForceField, SymmetryFunctions, Topology
+from thalweg.forcefields import AbstractBlock, Committee, ForceField, SymmetryFunctions, Topology
 from thalweg.forcefields.fitting import (
     FitConfig,
     Parameters,
     Posterior,
     affordable_steps,
     calibration,
-    committee_energy,
     disagreement,
     fit_committee,
     fit_forcefield,
@@ -181,7 +180,7 @@ def committee(halves):
         return harmonic_water(4e5, 0.097 + 1e-4 * k, 700.0, 2.1, fixed=("angles.angle",))
 
     fits = fit_committee(wrong, few, halves[1], config, members=3)
-    return [done.last for done in fits]
+    return Committee([done.last for done in fits])
 
 
 def test_a_committee_disagrees_where_it_has_seen_nothing(committee):
@@ -203,12 +202,12 @@ def test_a_committee_disagrees_where_it_has_seen_nothing(committee):
 
 
 def test_the_mean_of_a_committee_is_an_energy(committee, labelled):
-    mean = committee_energy(committee)
     x = jnp.asarray(labelled.points[0])
-    assert float(mean(x)) == pytest.approx(np.mean([float(m(x)) for m in committee]))
+    each = [float(member(x)) for member in committee.members]
+    assert float(committee(x)) == pytest.approx(np.mean(each))
     assert -1.0 <= calibration(committee, labelled) <= 1.0
-    with pytest.raises(ArgumentError, match="1 members"):
-        disagreement(committee[:1], labelled.positions)
+    with pytest.raises(ArgumentError, match="no geometry"):
+        disagreement(committee, labelled.positions[:0])
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ Fits:
 - `fit_forcefield` (`FitConfig`, `FitProgress`, `Fit`): by Adam or Gauss-Newton,
   with priors on what has a physical meaning (`Parameters`).
 - `affordable_steps`: a config for a given time.
-- `fit_committee`, `committee_energy`, `disagreement` (`Disagreement`), `select`, `calibration`:
+- `fit_committee`, `disagreement` (`Disagreement`), `select`, `calibration`:
   several fits, what they disagree about, and what to label next.
 - `Posterior`: parameters given data, a noisy energy for `thalweg.sampling`.
 
@@ -25,7 +25,6 @@ Judgement, in kcal/mol and Å:
 from ._afford import affordable_steps as affordable_steps
 from ._committee import Disagreement as Disagreement
 from ._committee import calibration as calibration
-from ._committee import committee_energy as committee_energy
 from ._committee import disagreement as disagreement
 from ._committee import fit_committee as fit_committee
 from ._committee import select as select

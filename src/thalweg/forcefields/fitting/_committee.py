@@ -5,13 +5,14 @@ Sources: Seung, Opper & Sompolinsky, COLT (1992) (query by committee); Smith et 
 """
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import equinox as eqx
 import jax
 import numpy as np
 
-from thalweg.core import AbstractEnergy, ArgumentError, Array, SumEnergy, value_and_grad
+from thalweg.core import ArgumentError, Array
+from thalweg.forcefields._committee import Committee
 from thalweg.forcefields._forcefield import ForceField
 
 from ._dataset import KCAL, KCAL_ANGSTROM, Dataset
@@ -64,11 +65,6 @@ def _resampled(train: Dataset, key: Array) -> Dataset:
     return train[np.concatenate([np.flatnonzero(train.groups == names[k]) for k in drawn])]
 
 
-def committee_energy(members: Sequence[AbstractEnergy]) -> SumEnergy:
-    """The mean of a committee, as an energy."""
-    return SumEnergy(tuple(members), (1.0 / len(members),) * len(members))
-
-
 @dataclasses.dataclass(frozen=True, eq=False)
 class Disagreement:
     """How far the members of a committee are apart.
@@ -85,41 +81,37 @@ class Disagreement:
 
 
 @eqx.filter_jit
-def _evaluated(member: AbstractEnergy, x: Array) -> tuple[Array, Array]:
-    return value_and_grad(member, x.T)
+def _apart(committee: Committee, x: Array) -> tuple[Array, Array]:
+    return jax.vmap(lambda point: (committee.energies(point), committee.force_spread(point)))(x)
 
 
-def disagreement(members: Sequence[AbstractEnergy], positions: np.ndarray) -> Disagreement:
+def disagreement(committee: Committee, positions: np.ndarray) -> Disagreement:
     """How far members are apart on geometries `(m, n, 3)`.
 
     Raises:
-        ArgumentError: if there are fewer than two members, or no geometry.
+        ArgumentError: if there is no geometry.
     """
-    if len(members) < 2 or not len(positions):
-        raise ArgumentError(f"{len(members)} members, {len(positions)} geometries: too few")
+    if not len(positions):
+        raise ArgumentError("positions holds no geometry")
     points = np.asarray(positions, float).reshape(len(positions), -1)
-    energies, forces = [], []
-    for member in members:
-        values, slopes = [], []
-        for rows, real in chunks(len(points)):
-            value, slope = _evaluated(member, jax.numpy.asarray(points[rows]))
-            values.append(np.asarray(value, float)[:real])
-            slopes.append(np.asarray(slope, float).T[:real])
-        value = np.concatenate(values)
-        finite = np.isfinite(value)
-        energies.append(value - (value[finite].mean() if finite.any() else 0.0))
-        forces.append(np.concatenate(slopes).reshape(np.shape(positions)))
+    energies, spreads = [], []
+    for rows, real in chunks(len(points)):
+        energy, spread = _apart(committee, jax.numpy.asarray(points[rows]))
+        energies.append(np.asarray(energy, float)[:real])
+        spreads.append(np.asarray(spread, float)[:real])
     with np.errstate(invalid="ignore"):
-        spread = np.sqrt(np.sum(np.var(np.stack(forces), axis=0, ddof=1), axis=-1))
-        force = spread.max(axis=1) / KCAL_ANGSTROM
-        energy = np.std(np.stack(energies), axis=0, ddof=1) / KCAL
+        values = np.concatenate(energies)
+        finite = np.isfinite(values).all(axis=1)
+        level = values[finite].mean(axis=0) if finite.any() else 0.0
+        energy = np.std(values - level, axis=1, ddof=1) / KCAL
+        force = np.concatenate(spreads).max(axis=1) / KCAL_ANGSTROM
     return Disagreement(
         np.where(np.isfinite(energy), energy, np.inf), np.where(np.isfinite(force), force, np.inf)
     )
 
 
 def select(
-    members: Sequence[AbstractEnergy],
+    committee: Committee,
     candidates: np.ndarray,
     n: int,
     *,
@@ -129,7 +121,7 @@ def select(
     """Which geometries to label next: where the committee disagrees most about a force.
 
     Args:
-        members: Force fields.
+        committee: Force fields.
         candidates: `(m, n, 3)`, in nm.
         n: How many to choose.
         apart: Least root mean square difference of interatomic distances, in nm, between chosen
@@ -141,7 +133,7 @@ def select(
     """
     if n < 1:
         raise ArgumentError(f"n={n} must be at least 1")
-    force = disagreement(members, candidates).force
+    force = disagreement(committee, candidates).force
     i, j = np.triu_indices(np.shape(candidates)[1], 1)
     distances = np.linalg.norm(candidates[:, i] - candidates[:, j], axis=-1)
     chosen: list[int] = []
@@ -156,19 +148,19 @@ def select(
     return np.asarray(chosen, int)
 
 
-def calibration(members: Sequence[ForceField], dataset: Dataset) -> float:
+def calibration(committee: Committee, dataset: Dataset) -> float:
     """Rank correlation (Spearman) of a committee's disagreement with the error of its mean.
 
     Args:
-        members: Force fields.
+        committee: Force fields.
         dataset: Labelled frames that no member has seen.
 
     Returns:
         1 if the frames of largest disagreement are those of largest error, 0 if it says nothing.
     """
     dataset.require_labels("dataset")
-    told = disagreement(members, dataset.positions).force
-    errors = np.mean([misfits(member, dataset)[1] for member in members], axis=0)
+    told = disagreement(committee, dataset.positions).force
+    errors = np.mean([misfits(member, dataset)[1] for member in committee.members], axis=0)
     worst = np.sqrt(np.sum(errors**2, axis=-1)).max(axis=1)
     one, other = (np.argsort(np.argsort(values)) for values in (told, worst))
     return float(np.corrcoef(one, other)[0, 1])
