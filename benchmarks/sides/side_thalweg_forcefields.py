@@ -9,6 +9,7 @@ import openmm
 from serve import repeated, serve
 
 import thalweg
+from thalweg.core import value_and_grad
 from thalweg.forcefields import (
     EquivariantMessages,
     ForceField,
@@ -78,7 +79,8 @@ def _ready(folder, model):
         one = jax.value_and_grad(lambda x: forcefield(x))
         x = jnp.asarray(data["x"].reshape(len(data["x"]), -1))
         count = sum(leaf.size for leaf in jax.tree.leaves(forcefield) if leaf.dtype.kind == "f")
-        READY[folder, model] = (jax.jit(one), jax.jit(jax.vmap(one)), x, count)
+        block = jax.jit(lambda x: value_and_grad(forcefield, x))
+        READY[folder, model] = (jax.jit(one), block, x, count)
     return READY[folder, model]
 
 
@@ -117,10 +119,11 @@ def steps(folder, model):
 
 def many(folder, model):
     """All structures at once."""
-    _, batch, x, count = _ready(folder, model)
+    _, block, x, count = _ready(folder, model)
+    lanes = x.T
     return {
-        "seconds": repeated(lambda: jax.block_until_ready(batch(x))) / len(x),
-        "energy": float(batch(x)[0][-1]),
+        "seconds": repeated(lambda: jax.block_until_ready(block(lanes))) / len(x),
+        "energy": float(block(lanes)[0][-1]),
         "parameters": count,
     }
 

@@ -142,8 +142,10 @@ def _in_pieces(
     """A function of points over blocks, at most `width` lanes at once on a CPU."""
     together = jax.vmap(single, in_axes=-1, out_axes=out)
     lanes = blocks[0].shape[-1]
-    if width is None or lanes <= width or lanes % width:
+    if width is None or lanes <= width:
         return together(*blocks)
+    missing = -lanes % width
+    blocks = tuple(jnp.pad(b, ((0, 0), (0, missing)), mode="edge") for b in blocks)
 
     def of_piece(piece: tuple[jax.Array, ...]) -> Any:
         shapes = jax.eval_shape(together, *piece)
@@ -157,9 +159,10 @@ def _in_pieces(
     def in_pieces(*blocks: jax.Array) -> Any:
         pieces = [jnp.moveaxis(b.reshape(len(b), -1, width), 1, 0) for b in blocks]
         found = jax.lax.map(of_piece, tuple(pieces))
-        return jax.tree.map(lambda a: jnp.moveaxis(a, 0, -2).reshape(*a.shape[1:-1], lanes), found)
+        return jax.tree.map(lambda a: jnp.moveaxis(a, 0, -2).reshape(*a.shape[1:-1], -1), found)
 
-    return jax.lax.platform_dependent(*blocks, cpu=in_pieces, default=together)
+    found = jax.lax.platform_dependent(*blocks, cpu=in_pieces, default=together)
+    return jax.tree.map(lambda a: a[..., :lanes], found)
 
 
 def hvp(energy: AbstractEnergy, x: Block, v: Block) -> Block:
