@@ -36,9 +36,9 @@ _MAPS = (
     "A minimum or a transition state of the reference is matched if a search that begins there "
     "ends near it; its lowest is where the reference ends from the lowest minimum of the force "
     "field, above its own: large where a fit has a hole. A is the reference's lowest minimum, B "
-    "the lowest one that a barrier of three k T separates from it. F is a free energy of harmonic "
-    "wells; its error by BAR comes from molecular dynamics of the force field and of the "
-    "reference about A and B."
+    "the lowest one that a barrier of three k T separates from it (one that no path joins to it, "
+    "if there is no other). F is a free energy of harmonic wells; its error by BAR comes from "
+    "molecular dynamics of the force field and of the reference about A and B."
 )
 
 _HIGHEST = 25.0

@@ -252,18 +252,19 @@ def _levels(
 
 
 def _states(landscape: Landscape, temperature: float) -> tuple[int, int | None]:
-    """The lowest minimum, and the lowest that a barrier separates from it."""
+    """The lowest minimum, and the lowest that a barrier separates from it.
+
+    One that a path leads to, if there is any: else no rate can be told, but free energies can.
+    """
     network = landscape.network
     order = np.argsort(network.energies)
     a = int(order[0])
     wall = network.energies[a] + _SEPARATE * KJ.boltzmann * temperature
     below = _joined_below(network, a, wall)
-    for other in order[1:]:
-        if not below[other]:
-            reached = _joined_below(network, a, math.inf)[other]
-            if reached:
-                return int(network.ids[a]), int(network.ids[other])
-    return int(network.ids[a]), None
+    reached = _joined_below(network, a, math.inf)
+    apart = [int(network.ids[k]) for k in order[1:] if not below[k] and reached[k]]
+    lost = [int(network.ids[k]) for k in order[1:] if not reached[k]]
+    return int(network.ids[a]), next(iter(apart + lost), None)
 
 
 def _joined_below(network: TransitionNetwork, a: int, wall: float) -> np.ndarray:

@@ -169,7 +169,7 @@ class Judge:
             barrier_error=0.0,
             heat_capacity=own.heat_capacity,
             lowest=0.0,
-            log_rate=0.0,
+            log_rate=0.0 * own.log_rate,
             harmonic=own.harmonic,
         )
 
@@ -264,7 +264,10 @@ class _Own:
             return cls(capacity, math.nan, math.nan)
         a, b = states
         ids = landscape.network.ids
-        speed = rate(landscape, int(ids[a]), int(ids[b]), temperature=temperature)
+        joined = landscape.network.components[a] == landscape.network.components[b]
+        speed = 0.0
+        if joined:
+            speed = rate(landscape, int(ids[a]), int(ids[b]), temperature=temperature)
         weights = ensemble.log_weights(temperature)
         gap = -ensemble.boltzmann * temperature * float(weights[b] - weights[a]) / KCAL
         return cls(capacity, math.log10(speed) if speed > 0 else math.nan, gap)
