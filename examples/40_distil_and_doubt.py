@@ -17,6 +17,7 @@ import os
 import tempfile
 from pathlib import Path
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import matplotlib.pyplot as plt
@@ -119,7 +120,8 @@ def doubt(ethanol, train, test, conformers):
     members = [exact.force_field(middle + factor @ jnp.asarray(w)) for w in last]
     gaps = np.array([gap(f, ethanol, conformers) for f in members])
     x = jnp.asarray(test.positions.reshape(len(test), -1).T)
-    forces = np.stack([-np.asarray(value_and_grad(f, x)[1]).T for f in members]) / KCAL_ANGSTROM
+    slope = eqx.filter_jit(lambda f: value_and_grad(f, x)[1])
+    forces = np.stack([-np.asarray(slope(f)).T for f in members]) / KCAL_ANGSTROM
     wrong = forces.mean(axis=0) - test.forces.reshape(len(test), -1) / KCAL_ANGSTROM
     width = np.sqrt(forces.var(axis=0, ddof=1) + MISFIT**2)
     return gaps.mean(), gaps.std(ddof=1), float(np.mean(np.abs(wrong) < 1.96 * width))
@@ -134,7 +136,7 @@ def main():
         sets = make_sets(ethanol, Xtb(), config, folder=Path(folder))
     students = distil(ethanol, sets)
     for name, (cool, hot) in students.items():
-        print(f"class2 from {name:16s}: {cool:.2f} kcal/(mol Å) at 500 K, {hot:.2f} at 1,200 K")
+        print(f"{name:16s}: {cool:.2f} kcal/(mol Å) at 500 K, {hot:.2f} at 1,200 K")
     truth = label_system(ethanol.numbers, ethanol.positions, Xtb())
     ends = quench_many(truth, sets.train.points[:: LABELS // 8])
     gauche = int(np.argmax(ends.value > ends.value.min() + 0.2))  # 0.05 kcal/mol tell them apart
