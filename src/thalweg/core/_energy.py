@@ -10,14 +10,19 @@ the energy offers:
 """
 
 import abc
+import functools
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, ParamSpec, TypeVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+from jax.core import Tracer
 
 from ._shapes import Block, Float, Point, Scalar, Value
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
 
 class AbstractEnergy(eqx.Module):
@@ -120,6 +125,25 @@ class SumEnergy(AbstractEnergy):
         return total
 
 
+def _compiled(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Compile a function of an energy and points, once, where it is called outside compiled code.
+
+    Only for energies that evaluate blocks in pieces: JAX would compile that loop at every call.
+    """
+    once = eqx.filter_jit(function)
+
+    @functools.wraps(function)
+    def call(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        energy = next(iter([*args, *kwargs.values()]))
+        leaves = jax.tree.leaves((args, kwargs))
+        traced = any(isinstance(leaf, Tracer) for leaf in leaves)
+        pieces = getattr(energy, "lanes_at_once", None) is not None
+        return (once if pieces and not traced else function)(*args, **kwargs)
+
+    return call
+
+
+@_compiled
 def value_and_grad(energy: AbstractEnergy, x: Block) -> tuple[Value, Block]:
     """Energy and gradient at one point `(dof,)` or a block `(dof, lanes)`."""
     if isinstance(energy, AbstractLaneEnergy):
@@ -165,6 +189,7 @@ def _in_pieces(
     return jax.tree.map(lambda a: a[..., :lanes], found)
 
 
+@_compiled
 def hvp(energy: AbstractEnergy, x: Block, v: Block) -> Block:
     """Hessian-vector product `H(x) v` at one point or a block, without forming `H`."""
     if isinstance(energy, AbstractLaneEnergy):
@@ -179,6 +204,7 @@ def hvp(energy: AbstractEnergy, x: Block, v: Block) -> Block:
     return single(x, v) if x.ndim == 1 else _over_lanes(energy, single, -1, x, v)
 
 
+@_compiled
 def hessian(energy: AbstractEnergy, x: Block) -> Float[jax.Array, "*lanes dof dof"]:
     """Dense symmetrised Hessians at one point or a block, lanes first.
 
@@ -193,6 +219,7 @@ def hessian(energy: AbstractEnergy, x: Block) -> Float[jax.Array, "*lanes dof do
     return _symmetrised(jnp.moveaxis(_in_pieces(width, energy.second_derivatives, -1, x), -1, 0))
 
 
+@_compiled
 def expansion(
     energy: AbstractEnergy, x: Float[jax.Array, "dof lanes"]
 ) -> tuple[Value, Block, Float[jax.Array, "lanes dof dof"]]:

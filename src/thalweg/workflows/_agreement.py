@@ -192,7 +192,8 @@ def _seed(
         path: Where that map is.
         guide: The landscape whose lowest points are followed.
         homes: Other points to begin with, `(points, dof)`: the lowest minimum of each landscape.
-        most: How many minima, and how many transition states, of the guide.
+        most: How many minima, and how many transition states, of the guide; those that decide its
+            barriers before others.
         solvers: What follows them.
         report: Told how it goes.
         stop: Asked now and then.
@@ -200,7 +201,7 @@ def _seed(
     minima = guide.points("minimum")[np.argsort(guide.network.energies)[:most]]
     if most:
         minima = np.concatenate([homes, minima])
-    ids = guide.network.ts_ids[np.argsort(guide.network.ts_energies)[:most]]
+    ids = guide.network.ts_ids[_passes(guide.network)[:most]]
     saddles = [guide.transition_state(int(k)) for k in ids]
     total = len(minima) + len(saddles)
     store = Store.open(path, store_header(system))
@@ -233,6 +234,16 @@ def _seed(
     store.close()
     if done < total:
         raise KeyboardInterrupt
+
+
+def _passes(network: TransitionNetwork) -> np.ndarray:
+    """Positions of transition states: those that decide barriers first, then the others.
+
+    The lowest of all are turns of methyl groups and the like, which lead from a minimum to itself.
+    """
+    forest = network.spanning_forest.transition_states
+    others = np.argsort(network.ts_energies, kind="stable")
+    return np.concatenate([forest, others[~np.isin(others, forest)]])
 
 
 def _homes(maps: Mapping[str, Landscape]) -> np.ndarray:

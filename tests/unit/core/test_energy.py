@@ -54,3 +54,23 @@ def test_points_at_nan_are_not_evaluated():
                 np.take(one, some, lanes), np.take(other, some, lanes), rtol=1e-13, atol=1e-13
             )
             assert np.all(np.isnan(np.take(one, np.r_[3:9], lanes)))
+
+
+class _Traced(_Bowl):
+    scale: jax.Array = eqx.field(default_factory=lambda: jnp.ones(()))
+
+    def __call__(self, x):
+        seen.append(1)
+        return self.scale * super().__call__(x)
+
+
+@pytest.mark.parametrize("take", [value_and_grad, hessian, expansion])
+def test_outside_compiled_code_pieces_are_compiled_once(take):
+    """Also for other parameters of the same energy, as the members of a posterior have."""
+    x = jax.random.normal(jax.random.key(0), (5, 12))
+    first = take(_Traced(4), x)
+    seen.clear()
+    second = take(_Traced(4, jnp.full((), 2.0, x.dtype)), x)
+    assert not seen
+    for one, other in zip(first, second, strict=True):
+        np.testing.assert_allclose(2 * one, other, rtol=1e-13)
