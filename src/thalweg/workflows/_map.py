@@ -42,6 +42,7 @@ from thalweg.parallel import map_rows, usable_cores
 from thalweg.search import Climb, Walkers, quench_many
 
 from ._config import MapConfig, versions
+from ._pace import Pace, round_size
 from ._searches import Links, Solvers, band_climbs, displaced_starts
 
 _STREAMS = {"minimise": 1, "hop": 2, "climb": 3, "connect": 4}
@@ -53,15 +54,6 @@ _DIGITS = 5
 
 _CLIMBS_BEFORE_BANDS = 2
 """Rounds of climbs before each round of bands: climbs alone connect most of a landscape."""
-
-_FIRST = {"minimise": 8, "hop": 1, "climb": 4, "connect": 4}
-"""Searches (hops of each walker) in the first round of each kind; each later round has twice as
-many as the one before, up to what the config says. So a landscape whose searches are dear soon has
-something to report and to stop at, and one whose searches are cheap loses nothing."""
-
-
-_FOR_MINIMA = 0.5
-"""Share of a budget that looks for minima; the rest connects them."""
 
 
 class StopReason(enum.Enum):
@@ -142,12 +134,11 @@ class _Explorer:
         self.workers = usable_cores() if config.workers is None else config.workers
         self.found = found
         self.plan = _Plan(**store.state) if store.state else _Plan()
-        self.began = time.perf_counter()
+        self.pace = Pace(config.budget)
         self.links = Links(system)
         self.solvers = Solvers.of(config)
         self.stuck = False
         self.searches = 0
-        self.pace: dict[str, float] = {}
         self.failures: dict[str, int] = {}
 
     @functools.cached_property
@@ -185,10 +176,8 @@ class _Explorer:
 
     def _late(self) -> bool:
         """Whether it is time to connect the minima that are known."""
-        config = self.config
-        if config.budget is None or not self.store.n_minima or not (config.climbs or config.pairs):
-            return False
-        return time.perf_counter() - self.began >= _FOR_MINIMA * config.budget
+        connects = self.config.climbs or self.config.pairs
+        return bool(self.store.n_minima and connects) and self.pace.late
 
     def step(self, kind: str) -> MapProgress:
         """Run and commit one round."""
@@ -201,7 +190,7 @@ class _Explorer:
             kind, attempts, time.perf_counter() - started, dataclasses.asdict(self.plan)
         )
         self.searches += attempts
-        self.pace[kind] = (time.perf_counter() - started) / size
+        self.pace.learn(kind, size, time.perf_counter() - started)
         return self.progress(batch)
 
     def _size(self, kind: str) -> int:
@@ -214,8 +203,7 @@ class _Explorer:
             "climb": config.climbs,
             "connect": config.pairs,
         }
-        doublings = min(self.plan.rounds.get(kind, 0), most[kind].bit_length())
-        return min(most[kind], _FIRST[kind] << doublings)
+        return round_size(kind, most[kind], self.plan.rounds.get(kind, 0))
 
     def _take(self, count: int) -> np.ndarray:
         """Numbers of the next work items."""
@@ -355,7 +343,7 @@ class _Explorer:
             pieces=network.n_components,
             lowest=float(network.energies.min()) if network.n_minima else float("nan"),
             searches=self.searches,
-            seconds=time.perf_counter() - self.began,
+            seconds=self.pace.seconds,
             completeness=(
                 estimate_completeness(network.hits),
                 estimate_completeness(network.ts_hits),
@@ -366,7 +354,8 @@ class _Explorer:
     def finished(self, progress: MapProgress) -> StopReason | None:
         """Whether the map may stop after this round, and why."""
         config = self.config
-        if config.budget is not None and self._due(progress.seconds, config.budget):
+        kind = None if config.budget is None else self.next_kind()
+        if self.pace.spent(progress.seconds, kind, self._size(kind) if kind else 0):
             return StopReason.budget
         targets = [
             (config.minima, progress.minima),
@@ -378,12 +367,6 @@ class _Explorer:
         if progress.kind == "climb" and self._complete(progress):
             return StopReason.complete
         return None
-
-    def _due(self, seconds: float, budget: float | int) -> bool:
-        """Whether to end now comes nearer to the budget than to end after another round."""
-        kind = self.next_kind()
-        ahead = self.pace.get(kind, 0.0) * self._size(kind) if kind is not None else 0.0
-        return seconds + ahead / 2 >= budget
 
     def _complete(self, progress: MapProgress) -> bool:
         """Every minimum searched often enough, and hardly any search finds a rare point."""
