@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array
 
 from thalweg.core import ArgumentError, Float
 
@@ -124,7 +126,8 @@ def interchangeable(
         image = positions.copy()
         image[[i, j]] = image[[j, i]]
         exchanged.append(image)
-    energies = _energies(forcefield, np.stack(exchanged).reshape(len(exchanged), -1))
+    points = jnp.asarray(np.stack(exchanged).reshape(len(exchanged), -1))
+    energies = np.asarray(_energies(forcefield, points))
     same = np.abs(energies[1:] - energies[0]) <= tolerance * max(1.0, abs(energies[0]))
     species = list(range(topology.n_atoms))
     for (i, j), alike in zip(pairs, same, strict=True):
@@ -138,15 +141,16 @@ def mirrored(
 ) -> bool:
     """Whether the mirror image of a structure has the same energy; with a correction map, no."""
     positions = np.asarray(x, float).reshape(-1)
-    here, there = _energies(forcefield, np.stack([positions, -positions]))
+    here, there = _energies(forcefield, jnp.asarray(np.stack([positions, -positions])))
     return bool(abs(here - there) <= tolerance * max(1.0, abs(here)))
 
 
-def _energies(forcefield: ForceField, points: np.ndarray) -> np.ndarray:
+@eqx.filter_jit
+def _energies(
+    forcefield: ForceField, points: Float[Array, "points dof"]
+) -> Float[Array, " points"]:
     """One after another: tables over pairs are large."""
-    return np.asarray(
-        jax.jit(lambda x: jax.lax.map(lambda y: forcefield(y), x))(jnp.asarray(points))
-    )
+    return jax.lax.map(lambda x: forcefield(x), points)
 
 
 def _near(topology: Topology) -> list[frozenset[int]]:

@@ -57,6 +57,11 @@ class GaussianProcess(AbstractEnergy):
     prior: float = eqx.field(static=True, default=3.0)
 
     @property
+    def stiff(self) -> bool:
+        """Yes: the noise is sharp where data are many, the smoothness hardly counts."""
+        return True
+
+    @property
     def dof(self) -> int:
         """Number of hyper-parameters."""
         return self.lengths + 2 + (self.kernel == "matern")

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,13 @@ from thalweg.core import KJ, ArgumentError, Outcome, System, solve_many
 from thalweg.forcefields import ForceField, forcefield_system
 from thalweg.forcefields.fitting import KCAL
 from thalweg.io import AbstractLabelMethod, Molecule, label_system
-from thalweg.landscape import Collector, Landscape, Store, TransitionNetwork
+from thalweg.landscape import (
+    Collector,
+    Landscape,
+    Store,
+    TransitionNetwork,
+    TransitionState,
+)
 from thalweg.search import Climb, quench_many
 
 from ._agreement_ensembles import Ensembles
@@ -109,7 +115,7 @@ def landscape_agreement(
     truth = dataclasses.replace(truth, start=next(iter(systems.values())).start)
     where = folder / f"{REFERENCE}.db"
     solvers = Solvers.of(_config(truth, config.reference_budget, config.key))
-    _seed(truth, where, guide, _homes(maps), config.seeds, solvers, report, stop)
+    _seed(truth, where, maps, guide, config.seeds, solvers, report, stop)
     target = _mapped(truth, where, config.reference_budget, config.key, report, stop)
     if not target.network.n_minima:
         raise ArgumentError(f"{method.name} has no minimum near those of the force fields")
@@ -178,8 +184,8 @@ def _config(system: System, budget: float | int, key: int) -> MapConfig:
 def _seed(
     system: System,
     path: Path,
+    maps: Mapping[str, Landscape],
     guide: Landscape,
-    homes: np.ndarray,
     most: int,
     solvers: Solvers,
     report: Report | None,
@@ -190,19 +196,18 @@ def _seed(
     Args:
         system: Whose map it is.
         path: Where that map is.
-        guide: The landscape whose lowest points are followed.
-        homes: Other points to begin with, `(points, dof)`: the lowest minimum of each landscape.
-        most: How many minima, and how many transition states, of the guide; those that decide its
-            barriers before others.
+        maps: Those landscapes; their lowest minima are followed first.
+        guide: The one whose low minima and passes are followed; the others' passes if it has few.
+        most: How many minima, and how many transition states.
         solvers: What follows them.
         report: Told how it goes.
         stop: Asked now and then.
     """
     minima = guide.points("minimum")[np.argsort(guide.network.energies)[:most]]
     if most:
-        minima = np.concatenate([homes, minima])
-    ids = guide.network.ts_ids[_passes(guide.network)[:most]]
-    saddles = [guide.transition_state(int(k)) for k in ids]
+        minima = np.concatenate([_homes(maps), minima])
+    others = [m for m in maps.values() if m is not guide]
+    saddles = [s for m in (guide, *reversed(others)) for s in _passes(m)][:most]
     total = len(minima) + len(saddles)
     store = Store.open(path, store_header(system))
     done = int(store.state["item"]) if store.state else 0
@@ -236,14 +241,14 @@ def _seed(
         raise KeyboardInterrupt
 
 
-def _passes(network: TransitionNetwork) -> np.ndarray:
-    """Positions of transition states: those that decide barriers first, then the others.
+def _passes(landscape: Landscape) -> Iterator[TransitionState]:
+    """Transition states that decide its barriers, lowest first.
 
     The lowest of all are turns of methyl groups and the like, which lead from a minimum to itself.
     """
-    forest = network.spanning_forest.transition_states
-    others = np.argsort(network.ts_energies, kind="stable")
-    return np.concatenate([forest, others[~np.isin(others, forest)]])
+    network = landscape.network
+    for k in network.spanning_forest.transition_states:
+        yield landscape.transition_state(int(network.ts_ids[k]))
 
 
 def _homes(maps: Mapping[str, Landscape]) -> np.ndarray:
