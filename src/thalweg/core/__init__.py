@@ -49,6 +49,7 @@ from ._errors import require_x64 as require_x64
 from ._finite_symmetry import SignedPermutation as SignedPermutation
 from ._finite_symmetry import SignedPermutationSymmetry as SignedPermutationSymmetry
 from ._folders import data_folder as data_folder
+from ._host_call import host_call as host_call
 from ._host_energy import HostEnergy as HostEnergy
 from ._hypersphere import HypersphereSymmetry as HypersphereSymmetry
 from ._lane_kernel import LaneKernel as LaneKernel

@@ -23,6 +23,7 @@ from jaxtyping import Array, Float
 
 from ._energy import AbstractLaneEnergy
 from ._errors import ArgumentError, EnergyError
+from ._host_call import host_call
 from ._shapes import Point, Scalar
 
 _KEPT = 20
@@ -124,7 +125,7 @@ class HostEnergy(AbstractLaneEnergy):
             jax.ShapeDtypeStruct(x.shape[1:], x.dtype),
             jax.ShapeDtypeStruct(x.shape, x.dtype),
         )
-        return jax.pure_callback(self._host.evaluate_block, shapes, x, vmap_method="sequential")
+        return host_call(self._host.evaluate_block, shapes, x)
 
     def lane_hvp(
         self, x: Float[Array, "dof lanes"], v: Float[Array, "dof lanes"]
@@ -212,9 +213,8 @@ class _Host:
         self._pool: concurrent.futures.ProcessPoolExecutor | None = None
         self._lock = threading.Lock()
 
-    def evaluate_block(self, block: Any) -> tuple[np.ndarray, np.ndarray]:
+    def evaluate_block(self, block: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Energies `(lanes,)` and gradients `(dof, lanes)` of a block, in its dtype."""
-        block = np.asarray(block)
         points = np.ascontiguousarray(block.T, dtype=np.float64)
         with self._lock:
             results = self._map(points)

@@ -23,7 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 
-from thalweg.core import ArgumentError, Array, Bool, Float, PRNGKey, Scalar
+from thalweg.core import ArgumentError, Array, Bool, Float, PRNGKey, Scalar, host_call
 
 from ._support import AbstractSupport
 from ._targets import NoisyEnergy, NoisyWeight, Oracle
@@ -224,17 +224,17 @@ def host_weight(
         prior: Exact log-density of a point.
     """
 
-    def visit(seeds: Any, x: Any) -> np.ndarray:
-        points = np.moveaxis(np.asarray(x), -1, 0)
-        pairs = zip(np.asarray(seeds), points, strict=True)
+    def visit(seeds: np.ndarray, x: np.ndarray) -> np.ndarray:
+        points = np.moveaxis(x, -1, 0)
+        pairs = zip(seeds, points, strict=True)
         values = [float(function(int(seed), one.reshape(shape))) for seed, one in pairs]
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.log(np.array(values)).astype(np.asarray(x).dtype)
+            return np.log(np.array(values)).astype(x.dtype)
 
     def block(key: PRNGKey, x: Chains) -> Float[Array, " chains"]:
         seeds = jax.random.randint(key, x.shape[1:], 0, 2**31 - 1, jnp.int32)
         out = jax.ShapeDtypeStruct(x.shape[1:], x.dtype)
-        return jax.pure_callback(visit, out, seeds, x, vmap_method="sequential")
+        return host_call(visit, out, seeds, x)
 
     return NoisyWeight(block=block, shape=shape, support=support, prior=prior)
 

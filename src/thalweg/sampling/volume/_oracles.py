@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from thalweg.core import AbstractOracle, ArgumentError, Block, Flag, Point, PRNGKey
+from thalweg.core import AbstractOracle, ArgumentError, Block, Flag, Point, PRNGKey, host_call
 
 Region = Callable[[Float[Array, "dof lanes"]], Bool[Array, " lanes"]]
 """Which points of a block count: `BoxRegion`, `Container`, or any function of `(dof, lanes)`."""
@@ -63,7 +63,7 @@ class HostOracle(AbstractBatchOracle):
         """One visit to the host; `many` asks for a batch at the price of one."""
         shape = jax.ShapeDtypeStruct((), bool)
         seed = jax.random.bits(key, (), jnp.uint64)
-        return jax.pure_callback(self._single, shape, seed, x, vmap_method="sequential")
+        return host_call(self._single, shape, seed, x)
 
     def many(self, key: PRNGKey, x: Float[np.ndarray, "points dof"]) -> Bool[np.ndarray, " points"]:
         """One call of the function.
@@ -74,8 +74,8 @@ class HostOracle(AbstractBatchOracle):
         rows = jnp.arange(padded(len(x)))
         return self._checked(x, np.asarray(_seeds(key, rows))[: len(x)])
 
-    def _single(self, seed: Any, x: Any) -> np.ndarray:
-        return self._checked(np.asarray(x)[None], np.asarray(seed)[None])[0]
+    def _single(self, seed: np.ndarray, x: np.ndarray) -> np.ndarray:
+        return self._checked(x[None], seed[None])[0]
 
     def _checked(self, x: np.ndarray, seeds: np.ndarray) -> np.ndarray:
         answers = np.asarray(self.function(x, seeds))
