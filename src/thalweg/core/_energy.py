@@ -17,7 +17,6 @@ from typing import Any, ClassVar, ParamSpec, TypeVar
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jax.core import Tracer
 
 from ._shapes import Block, Float, Point, Scalar, Value
 
@@ -126,19 +125,17 @@ class SumEnergy(AbstractEnergy):
 
 
 def _compiled(function: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Compile a function of an energy and points, once, where it is called outside compiled code.
+    """Compile a function of an energy and points, once, where blocks are evaluated in pieces.
 
-    Only for energies that evaluate blocks in pieces: JAX would compile that loop at every call.
+    Outside compiled code JAX would compile the loop over pieces anew at every call.
     """
     once = eqx.filter_jit(function)
 
     @functools.wraps(function)
     def call(*args: _P.args, **kwargs: _P.kwargs) -> _R:
         energy = next(iter([*args, *kwargs.values()]))
-        leaves = jax.tree.leaves((args, kwargs))
-        traced = any(isinstance(leaf, Tracer) for leaf in leaves)
         pieces = getattr(energy, "lanes_at_once", None) is not None
-        return (once if pieces and not traced else function)(*args, **kwargs)
+        return (once if pieces else function)(*args, **kwargs)
 
     return call
 

@@ -27,7 +27,7 @@ from thalweg.core import (
     serial_blas,
 )
 
-from ._certify import CHUNK, derivatives, newton_step, rms_rows
+from ._certify import LANES, derivatives, newton_step, points_at_once, rms_rows
 
 _REJECTIONS = 6
 """Steps without progress in a row before one is taken unchecked."""
@@ -100,7 +100,8 @@ class _Run:
         self.steps = np.zeros(count, np.int64)
         self.outcome = np.full(count, RUNNING, np.int64)
         # What the lanes hold besides.
-        width = min(CHUNK, count) if not self.system.energy.exact_derivatives else CHUNK
+        exact = self.system.energy.exact_derivatives
+        width = points_at_once(self.system) if exact else min(LANES, count)
         self.ids = np.full(width, -1)
         self.next = 0
         self.step = np.zeros((width, dof))

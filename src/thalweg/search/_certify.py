@@ -20,8 +20,8 @@ from thalweg.core import (
     value_and_grad,
 )
 
-CHUNK = 32
-"""Points polished in one compiled call: few enough that their Hessians stay in cache."""
+LANES, _CACHE = 32, 2**22
+"""Points polished in one compiled call at most, and bytes that their Hessians may take together."""
 
 _NEWTON_STEPS = 4
 """Newton's method doubles the digits each time: 1e-3 becomes round-off in four."""
@@ -66,6 +66,18 @@ class Certified:
     mode: np.ndarray
     curvature: float
     certificate: Certificate
+
+
+def points_at_once(system: System) -> int:
+    """How many are polished in one compiled call, fewer being padded: a power of two.
+
+    Padding is free while Hessians stay in cache, and dear where they do not, or where every
+    evaluation is a call on the host.
+    """
+    if not system.energy.exact_derivatives:
+        return 1
+    fitting = max(1, _CACHE // (8 * system.space.dof**2))
+    return min(LANES, 1 << (fitting.bit_length() - 1))
 
 
 @eqx.filter_jit
@@ -183,8 +195,7 @@ def certify_many(
     """
     require_x64()
     out: list[Certified] = []
-    # Padding is free in compiled code, and dear where every evaluation is a call on the host.
-    size = CHUNK if system.energy.exact_derivatives else 1
+    size = points_at_once(system)
     for first in range(0, len(x), size):
         chunk = x[first : first + size]
         padded = np.concatenate([chunk, np.repeat(chunk[-1:], size - len(chunk), axis=0)])

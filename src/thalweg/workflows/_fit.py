@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 
 from thalweg.core import StoreError, StoreMismatchError
@@ -84,6 +85,9 @@ def design(
                 certificate=_plain(dataclasses.asdict(done)),
             )
             _write(path, done, fit, sets, rung)
+            # The next one needs other programs. Each maps memory, of which processes have 65,530
+            # mappings; a dozen force fields came to the end of them.
+            jax.clear_caches()
         records.append(done)
     return Front.of(records)
 

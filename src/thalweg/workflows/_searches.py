@@ -80,7 +80,8 @@ class Solvers:
     def of(cls, config: MapConfig) -> "Solvers":
         """Those that follow gradients, or Hessians where the config says so."""
         if not config.hessian:
-            return cls((LBFGS(),), None, EigenvectorFollowing(), config.lanes)
+            climb = EigenvectorFollowing(max_steps=config.climb_steps)
+            return cls((LBFGS(),), None, climb, config.lanes)
         lanes = _NEWTON_LANES if config.lanes is None else config.lanes
         climb = Newton(index=1, max_step=1.0, max_steps=_NEWTON_CLIMB)
         if config.hessian == "updated":
