@@ -13,6 +13,9 @@ from thalweg.core import ArgumentError
 
 _TERMS = {"bonds": 2, "angles": 3, "propers": 4, "impropers": 4, "pairs14": 2, "excluded": 2}
 
+_ELEMENTS = 118
+"""Known elements; 0 is a site without one."""
+
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class Topology:
@@ -112,6 +115,15 @@ class Topology:
                     f"{field} has {len(getattr(self, field))} entries for {n} atoms",
                     "give one for each atom",
                 )
+        checks = [
+            ("numbers", (self.numbers < 0) | (self.numbers > _ELEMENTS), "an element has 1 to 118"),
+            ("masses", ~(np.isfinite(self.masses) & (self.masses >= 0)), "masses are in dalton"),
+        ]
+        for field, wrong, mend in checks:
+            if np.any(wrong):
+                atom = int(np.argmax(wrong))
+                value = getattr(self, field)[atom]
+                raise ArgumentError(f"{field}[{atom}]={value} ({self.names[atom]})", mend)
         for field, width in _TERMS.items():
             table = getattr(self, field)
             if table.shape[1:] != (width,):

@@ -127,3 +127,16 @@ def test_wrong_committees():
         Committee([*members(1), other])
     with pytest.raises(ArgumentError, match="draws=1"):
         Committee(members()).noisy(draws=1)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "masses", "said"),
+    [
+        ([6, 119], [12.011] * 2, r"numbers\[1\]=119 \(atom 1\)"),
+        ([6, 6], [12.011, -1.0], r"masses\[1\]=-1.0 \(atom 1\)"),
+        ([6, 6], [np.nan, 12.011], r"masses\[0\]=nan \(atom 0\)"),
+    ],
+)
+def test_impossible_atoms_are_named(numbers, masses, said):
+    with pytest.raises(ArgumentError, match=said):
+        Topology.from_bonds(numbers, [(0, 1)], masses=masses)
