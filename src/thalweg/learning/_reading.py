@@ -262,7 +262,10 @@ def _volumes(
     say: Callable[[str], None],
     notes: list[str],
 ) -> tuple[Float[np.ndarray, " minima"] | None, Float[np.ndarray, " minima"] | None]:
-    """Basins under L-BFGS within the box that searches start in: 3 deviations of normal starts."""
+    """Basins under L-BFGS within the box that searches start in: 3 deviations of normal starts.
+
+    Minima are often farther out than starts: the box then reaches a quarter farther than they do.
+    """
     chosen = list(wanted)
     if not chosen:
         return None, None
@@ -278,7 +281,8 @@ def _volumes(
         corner = jnp.full(start.dof, start.half_width)
         region = BoxRegion(-corner, corner)
     elif isinstance(start, NormalStart):
-        reach = 3.0 * start.scale
+        far = float(np.max(np.abs(points - np.asarray(start.centre))))
+        reach = max(3.0 * float(start.scale), 1.25 * far)
         region = BoxRegion(start.centre - reach, start.centre + reach)
     values, errors = np.full(len(ids), np.nan), np.full(len(ids), np.nan)
     for point_id in chosen:

@@ -371,11 +371,12 @@ def checked_minimum(system: System, minimum: ArrayLike) -> Point:
             f"{system.space.dof}"
         )
     known = isinstance(system.symmetry, NoSymmetry | ClusterSymmetry | PeriodicSymmetry)
-    if not known or isinstance(system.space, SphereSpace):
+    discrete = known or system.symmetry.expected_zero_modes(x) == 0
+    if not discrete or isinstance(system.space, SphereSpace):
         raise ArgumentError(
             f"volumes of basins are not defined for {type(system.symmetry).__name__} in "
             f"{type(system.space).__name__}",
-            "they need a flat space, and a symmetry whose zero modes are translations or rotations",
+            "they need a flat space, and no zero modes but those of translations and rotations",
         )
     return jnp.asarray(x)
 
