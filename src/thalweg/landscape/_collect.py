@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Int
 
 from thalweg.core import AbstractSolver, Finished, Outcome, System
-from thalweg.search import Certified, certify_many, push_off
+from thalweg.search import Certified, certify_many, push_off, tolerance_beside
 
 from ._identity import PointIndex, Tolerance, fingerprints
 from ._stationary import Attempt, Discovery, Kind, Minimum, Rejected, TransitionState
@@ -135,8 +135,11 @@ class Collector:
         """Quenches on the given sides of saddles, one side after the other."""
         x = np.stack([point.x for point in points] * len(sides))
         modes = np.stack([side * point.mode for side in sides for point in points])
+        tol = tolerance_beside(self.system, np.array([point.curvature for point in points]))
         return self._spread(
-            lambda rows: push_off(self.system, *rows, width=self._width, minimiser=self._minimiser),
+            lambda rows: push_off(
+                self.system, *rows, width=self._width, minimiser=self._minimiser, tol=tol
+            ),
             (x, modes),
         )
 

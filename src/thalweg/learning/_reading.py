@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Iterable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -26,6 +26,12 @@ from ._structure import (
     error_correlation,
     thermal_predictions,
 )
+
+if TYPE_CHECKING:
+    from thalweg.sampling import BoxRegion
+
+_ENOUGH = 30
+"""Starts that must end in a minimum for its basin to be measured by counting them."""
 
 _COMPARED = 200
 """Lowest minima of which every pair is compared, and ensembles are made."""
@@ -285,13 +291,21 @@ def _volumes(
         reach = max(3.0 * float(start.scale), 1.25 * far)
         region = BoxRegion(start.centre - reach, start.centre + reach)
     values, errors = np.full(len(ids), np.nan), np.full(len(ids), np.nan)
-    for point_id in chosen:
-        place = np.flatnonzero(ids == point_id)
-        if not len(place):
-            raise ArgumentError(f"there is no minimum {point_id} to measure")
+    places = [int(k) for point_id in chosen for k in np.flatnonzero(ids == point_id)]
+    if len(places) < len(chosen):
+        missing = sorted({int(k) for k in chosen} - set(ids.tolist()))
+        raise ArgumentError(f"there is no minimum {missing[0]} to measure")
+    if region is not None:
+        say("starts drawn evenly")
+        counted = _counted(system, points[places], region, calls, key, notes)
+        values[places], errors[places] = counted
+    for place in places:
+        point_id = int(ids[place])
+        if np.isfinite(values[place]):
+            continue
         say(f"basin of minimum {point_id}")
-        member = BasinMembership(system, points[place[0]], LBFGS())
-        stream = jax.random.fold_in(key, int(point_id))
+        member = BasinMembership(system, points[place], LBFGS())
+        stream = jax.random.fold_in(key, point_id)
         found = _asked(
             lambda member=member, stream=stream: basin_volume(
                 member, None, stream, calls=calls, region=region
@@ -304,6 +318,30 @@ def _volumes(
             if not found.trusted:
                 notes.append(f"basin of minimum {point_id}: {'; '.join(found.reasons)}")
     return values, errors
+
+
+def _counted(
+    system: System,
+    minima: Float[np.ndarray, "chosen dof"],
+    region: "BoxRegion",
+    calls: int,
+    key: PRNGKey,
+    notes: list[str],
+) -> tuple[Float[np.ndarray, " chosen"], Float[np.ndarray, " chosen"]]:
+    """Basins of one image each, by the starts that end in them; NaN where those are few."""
+    from thalweg.sampling import box_shares
+
+    found = box_shares(system, minima, region, jax.random.fold_in(key, 0xB0), calls=calls)
+    enough = found.hits >= _ENOUGH
+    orders = [system.symmetry.order(x, 1e-4 * system.length) for x in minima]
+    images = system.symmetry.log_group_order() - np.log(orders)
+    if enough.any():
+        notes.append(
+            f"{int(enough.sum())} of {len(minima)} basins by counting where {calls:,} starts "
+            f"ended that were drawn evenly from the box: {found.hits.sum():,} in these minima"
+        )
+    values = np.where(enough, found.log_volumes - images, np.nan)
+    return values, np.where(enough, found.errors, np.nan)
 
 
 def _correlation(

@@ -110,4 +110,5 @@ from .volume import HostOracle as HostOracle
 from .volume import NoisyDescent as NoisyDescent
 from .volume import SteepestDescent as SteepestDescent
 from .volume import basin_volume as basin_volume
+from .volume import box_shares as box_shares
 from .volume import softness_ladder as softness_ladder

@@ -40,3 +40,4 @@ from ._newton import Newton as Newton
 from ._quench_track import quench_track as quench_track
 from ._saddle import climb as climb
 from ._saddle import push_off as push_off
+from ._saddle import tolerance_beside as tolerance_beside

@@ -1,5 +1,6 @@
 """Transition states: climbs from a point, and the two minima below each saddle."""
 
+import dataclasses
 import time
 
 import jax
@@ -17,6 +18,9 @@ from ._minimise import check_point
 
 PUSH_OFF = 0.02
 """Displacement along the negative mode before the two quenches, in units of `length`."""
+
+_ATTAINABLE = 1e-9
+"""Gradient that every quench can reach, of energies and lengths of the order of one."""
 
 
 def climb(
@@ -68,6 +72,7 @@ def push_off(
     *,
     width: int | None = None,
     minimiser: AbstractSolver | None = None,
+    tol: float | None = None,
 ) -> Finished:
     """Quench from beside saddles.
 
@@ -78,9 +83,29 @@ def push_off(
             that is wanted.
         width: Lanes.
         minimiser: `LBFGS` with short steps unless given, to stay in the valley that it enters.
+        tol: Gradient at which it ends, if that is less than its own; see `tolerance_beside`.
 
     Returns:
         The quenches; row `i` belongs to point `i`.
     """
     minimiser = LBFGS(max_step=0.03) if minimiser is None else minimiser
+    own = getattr(minimiser, "tol", None)
+    if own is not None and tol is not None and tol < own:
+        minimiser = dataclasses.replace(minimiser, tol=tol)
+        if isinstance(minimiser, LBFGS):  # the stretch until the valley curves upwards is long
+            minimiser = dataclasses.replace(minimiser, grow=2.0)
     return solve_many(system, minimiser, x + PUSH_OFF * system.length * direction, width=width)
+
+
+def tolerance_beside(system: System, curvatures: Float[np.ndarray, " points"]) -> float:
+    """A tenth of the least gradient where quenches from beside these saddles begin.
+
+    Where a valley begins as softly as in the loss of a large network, a quench with the usual
+    tolerance would end where it begins.
+
+    Args:
+        system: What they are points of.
+        curvatures: The negative curvature of each.
+    """
+    least = np.min(np.abs(curvatures)) * PUSH_OFF * system.length / np.sqrt(system.space.dof)
+    return max(0.1 * float(least), _ATTAINABLE)

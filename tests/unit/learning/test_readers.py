@@ -30,6 +30,7 @@ from thalweg.learning import (
     stationary_covariance,
     thermal_predictions,
 )
+from thalweg.search import quench_many
 from thalweg.thermo import HarmonicEnsemble
 
 CLASSES = np.array([0, 1, 2, 1])
@@ -202,6 +203,40 @@ def test_a_whole_reading(line, lowest):
     assert any("held-out" in note for note in alone.notes)
     with pytest.raises(ArgumentError, match="inputs of shape"):
         read_loss(network, line, LearningData(np.zeros((2, 3)), np.array([0, 1])))
+
+
+def _alone(system, x):
+    energy = np.array([float(system.energy(jnp.asarray(x)))])
+    network = TransitionNetwork.bare(energy, np.zeros(0), np.zeros((0, 2), int))
+    return dataclasses.replace(network, points=x[None])
+
+
+def _log_box(system, x):
+    """Of the box in which starts are drawn: three deviations, or a quarter farther than it."""
+    reach = max(3.0 * float(system.start.scale), 1.25 * np.max(np.abs(x)))
+    return system.space.dof * np.log(2.0 * reach)
+
+
+def test_the_only_minimum_owns_the_box(line, lowest):
+    reading = read_loss(_alone(line, lowest), line, spectra=False, volumes=[0], volume_calls=200)
+    assert reading.log_volumes[0] == pytest.approx(_log_box(line, lowest))
+    assert reading.volume_errors[0] < 0.02
+    with pytest.raises(ArgumentError, match="no minimum 7"):
+        read_loss(_alone(line, lowest), line, spectra=False, volumes=[7])
+
+
+def test_images_share_a_box_evenly():
+    inputs = np.linspace(-1.0, 1.0, 9)[:, None]
+    data = LearningData(inputs, (inputs[:, 0] > 0.3).astype(int))
+    system = network_system(Mlp((1, 1, 2)), data, l2=1e-3, name="one-unit")
+    found = quench_many(
+        system, np.asarray(jax.random.normal(jax.random.key(0), (8, system.space.dof)))
+    )
+    x = found.x[int(np.argmin(found.value))]
+    reading = read_loss(_alone(system, x), system, spectra=False, volumes=[0], volume_calls=200)
+    images = 2.0  # the sign of the unit
+    expected = _log_box(system, x) - np.log(images)
+    assert abs(reading.log_volumes[0] - expected) < 2 * reading.volume_errors[0] + 0.02
 
 
 def test_reading_something_that_is_no_loss(mueller_brown):

@@ -6,7 +6,7 @@ import pytest
 
 from thalweg.core import Outcome, PrecisionError, SolveError, System
 from thalweg.energies import system as catalogue
-from thalweg.search import certify_many, climb, push_off, quench
+from thalweg.search import certify_many, climb, push_off, quench, tolerance_beside
 
 
 def _saddle(x):
@@ -69,6 +69,24 @@ def test_quench_climb_and_push_off_on_mueller_brown():
     ends = push_off(mueller, np.stack([saddle.x] * 2), np.stack([saddle.mode, -saddle.mode]))
     energies = sorted(quench(mueller, x).value.value for x in ends.x)
     np.testing.assert_allclose(energies, [-146.699517210, -80.767818130], atol=1e-8)
+
+
+def test_valleys_that_begin_softly_are_followed():
+    """As in the loss of a large network: beside the saddle the gradient is below the tolerance."""
+    soft = System(lambda x: 1e-5 * ((x[0] ** 2 - 1) ** 2 + x[1] ** 2), shape=(2,))
+    saddle = certify_many(soft, np.zeros((1, 2)), index=1)[0]
+    both = np.stack([saddle.mode, -saddle.mode])
+    stuck = push_off(soft, np.zeros((2, 2)), both)
+    assert np.all(np.abs(stuck.x) < 0.03)
+    tol = tolerance_beside(soft, np.array([saddle.curvature]))
+    ends = push_off(soft, np.zeros((2, 2)), both, tol=tol)
+    assert np.all(ends.outcome == Outcome.success)
+    np.testing.assert_allclose(np.sort(ends.x[:, 0]), [-1.0, 1.0], atol=1e-3)
+
+
+def test_the_tolerance_beside_sharp_saddles_is_the_usual_one():
+    mueller = catalogue("muller-brown")
+    assert tolerance_beside(mueller, np.array([-700.0, -3.0])) > 1e-6
 
 
 def test_wrong_size_names_the_argument():

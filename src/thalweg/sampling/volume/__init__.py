@@ -9,6 +9,7 @@ A tour:
   flow, or by L-BFGS or FIRE), `NoisyDescent` (Langevin or minibatch descent), `FlowMembership` (any
   dynamics, fixed steps), `AttractionMembership` (any dynamics or map, steps that adapt),
   `FunctionOracle` (any JAX function), `HostOracle` (any Python function).
+- `box_shares`: where the known minima own a box between them, starts drawn evenly and counted.
 - `BoxRegion`, and `thalweg.sampling.Container`: regions to count in.
 - `softness_ladder`: replicas that ask the same question less strictly, for oracles that hardly ever
   pass, such as the finder of a transition state.
@@ -34,6 +35,8 @@ from ._oracles import BoxRegion as BoxRegion
 from ._oracles import FunctionOracle as FunctionOracle
 from ._oracles import HostOracle as HostOracle
 from ._oracles import ask_many as ask_many
+from ._shares import BoxShares as BoxShares
+from ._shares import box_shares as box_shares
 from ._softness import SoftnessSamples as SoftnessSamples
 from ._softness import softness_ladder as softness_ladder
 from ._tether import TetheredLadder as TetheredLadder
