@@ -52,6 +52,10 @@ class HeatCapacityPeak:
     gap: float
 
 
+_ONE_LEVEL = 1e-6
+"""Energies closer than this share of their spread are one level."""
+
+
 def heat_capacity_peaks(
     ensemble: AbstractEnsemble, t_low: float, t_high: float
 ) -> list[HeatCapacityPeak]:
@@ -137,18 +141,22 @@ def temperature_range(ensemble: AbstractEnsemble) -> tuple[float, float]:
     """Temperatures between which the heat capacity of a landscape has something to show.
 
     From a third of the temperature of its lowest peak to twice that of its highest, among
-    temperatures of up to the spread of the energies; without a peak, from 1 to 50 % of the spread.
+    temperatures from a twentieth of the lowest gap up to the spread of the energies; without a
+    peak, from 1 to 50 % of the spread.
     """
     energies = ensemble.network.energies
     spread = float(np.ptp(energies)) / ensemble.boltzmann
     if spread == 0.0:
         unit = 1.0 / ensemble.boltzmann
         return 0.01 * unit, unit
-    peaks = heat_capacity_peaks(ensemble, 1e-3 * spread, spread)
+    above = np.sort(energies - energies.min()) / ensemble.boltzmann
+    gap = float(above[above > _ONE_LEVEL * spread][0])
+    coldest = max(min(1e-3 * spread, 0.05 * gap), _ONE_LEVEL * spread)
+    peaks = heat_capacity_peaks(ensemble, coldest, spread)
     if not peaks:
         return 0.01 * spread, 0.5 * spread
     tallest = max(peak.heat_capacity for peak in peaks)
-    floor = float(curve(ensemble, np.array([1e-3 * spread]))[0])
+    floor = float(curve(ensemble, np.array([coldest]))[0])
     seen = [
         peak.temperature for peak in peaks if peak.heat_capacity - floor > 0.02 * (tallest - floor)
     ]

@@ -272,3 +272,12 @@ def test_a_range_of_temperatures_holds_the_peak():
     assert low == pytest.approx(peak.temperature / 3, rel=1e-6)
     assert high == pytest.approx(peak.temperature * 2, rel=1e-6)
     assert temperature_range(ensemble_of([2.0])) == (0.01, 1.0)
+
+
+def test_a_range_of_temperatures_reaches_down_to_the_lowest_gap():
+    """Three levels of which two nearly coincide, as in the loss of a large network."""
+    ensemble = ensemble_of([0.0, 1e-3, 1.0], logs=[19.0, 0.0, 0.0])
+    low, high = temperature_range(ensemble)
+    (cold, *_) = heat_capacity_peaks(ensemble, 1e-5, 1.0)
+    assert cold.temperature < 1e-3
+    assert low < cold.temperature < high
