@@ -46,8 +46,9 @@ class MapConfig:
             a climb begins, in units of the system's `length`.
         hessian: Whether searches follow exact Hessians (`Newton`) instead of gradients: for a few
             hundred coordinates whose curvatures span many decades, as those of a loss do;
-            `"climbs"` where gradients are enough for quenches, as in molecules; `"updated"` where
-            gradients are dear: exact ones now and then, updated by each step between.
+            `"climbs"` where gradients are enough for quenches, as in molecules, and climbs follow
+            Hessians that are exact now and then and updated by each step between; `"updated"` where
+            gradients are dear: the same for quenches.
         minima: Stop when so many minima are known.
         transition_states: Stop when so many transition states are known.
         lanes: Width of the engine; `None` suits the device. Results do not depend on it.
