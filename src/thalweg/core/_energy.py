@@ -12,7 +12,7 @@ the energy offers:
 import abc
 import functools
 from collections.abc import Callable
-from typing import Any, ClassVar, ParamSpec, TypeVar
+from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
 
 import equinox as eqx
 import jax
@@ -124,7 +124,9 @@ class SumEnergy(AbstractEnergy):
         return total
 
 
-def _compiled(function: Callable[_P, _R]) -> Callable[_P, _R]:
+def _compiled(
+    function: Callable[Concatenate["AbstractEnergy", _P], _R],
+) -> Callable[Concatenate["AbstractEnergy", _P], _R]:
     """Compile a function of an energy and points, once, where blocks are evaluated in pieces.
 
     Outside compiled code JAX would compile the loop over pieces anew at every call.
@@ -132,10 +134,9 @@ def _compiled(function: Callable[_P, _R]) -> Callable[_P, _R]:
     once = eqx.filter_jit(function)
 
     @functools.wraps(function)
-    def call(*args: _P.args, **kwargs: _P.kwargs) -> _R:
-        energy = next(iter([*args, *kwargs.values()]))
-        pieces = getattr(energy, "lanes_at_once", None) is not None
-        return (once if pieces else function)(*args, **kwargs)
+    def call(energy: AbstractEnergy, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        pieces = energy.lanes_at_once is not None
+        return (once if pieces else function)(energy, *args, **kwargs)
 
     return call
 
