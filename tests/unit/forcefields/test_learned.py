@@ -186,8 +186,8 @@ def test_rings_are_seen():
         ),
         (lambda: LatentCharges.for_topology(CLUSTER, key=KEY, softening=0.0), "softening"),
         (
-            lambda: ZBLRepulsion.for_topology(Topology.from_bonds([120], [], masses=[300.0])),
-            "atomic number 120",
+            lambda: ZBLRepulsion.for_topology(Topology.from_bonds([118], [], masses=[294.0])),
+            "atomic number 118",
         ),
     ],
 )
