@@ -73,6 +73,13 @@ class AbstractLabelMethod(abc.ABC):
         """A function of many geometries `(m, n, 3)` at once, where the code has one."""
         return None
 
+    def compiled(self) -> AbstractEnergy | None:
+        """The energy itself, in kJ/mol over flat points in nm, where it is a JAX function.
+
+        What runs outside compiled code, as other labels do, must not call JAX.
+        """
+        return None
+
 
 @dataclasses.dataclass(frozen=True)
 class Xtb(AbstractLabelMethod):
@@ -319,6 +326,10 @@ class EnergyLabels(AbstractLabelMethod):
     def precise(self) -> bool:
         """Yes: derivatives are exact."""
         return True
+
+    def compiled(self) -> AbstractEnergy:
+        """The energy."""
+        return self.energy
 
     def prepare(self, numbers: np.ndarray, charge: int) -> Labeller:
         """One geometry at a time."""

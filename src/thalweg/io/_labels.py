@@ -22,6 +22,7 @@ import sqlalchemy as sa
 
 from thalweg.core import (
     KJ,
+    AbstractEnergy,
     ArgumentError,
     FreeSpace,
     HostEnergy,
@@ -396,8 +397,10 @@ def label_energy(
     *,
     charge: int = 0,
     workers: int = 1,
-) -> HostEnergy:
+) -> AbstractEnergy:
     """A label method as an energy: kJ/mol over flat points in nm.
+
+    A method that is an energy of this package stays what it is; others are a `HostEnergy`.
 
     Args:
         numbers: Atomic numbers.
@@ -405,6 +408,9 @@ def label_energy(
         charge: Total charge.
         workers: Processes that share the points of a block.
     """
+    direct = method.compiled()
+    if direct is not None:
+        return direct
     elements = np.asarray(numbers, np.int32)
     function = _Gradient(method, elements, charge)
     dof = 3 * len(elements)

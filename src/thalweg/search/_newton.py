@@ -243,8 +243,24 @@ def _spectrum(
     zero = jnp.moveaxis(system.symmetry.zero_modes(x), (0, 1), (-2, -1))
     scale = jnp.max(jnp.abs(matrix), axis=(-2, -1), keepdims=True) + 1e-300
     filled = matrix + x.shape[0] * scale * jnp.einsum("...kd,...ke->...de", zero, zero)
-    curvatures, modes = jnp.linalg.eigh(filled)
+    curvatures, modes = jax.lax.platform_dependent(filled, cpu=_one_by_one, default=_together)
     return jnp.moveaxis(curvatures, -1, 0), jnp.moveaxis(modes, (-2, -1), (0, 1))
+
+
+def _together(matrices: Float[Array, "*lanes dof dof"]) -> tuple[Array, Array]:
+    curvatures, modes = jnp.linalg.eigh(matrices)
+    return curvatures, modes
+
+
+def _one_by_one(matrices: Float[Array, "*lanes dof dof"]) -> tuple[Array, Array]:
+    """One matrix after another.
+
+    On a CPU XLA shares a batch of them out to its threads and waits; where two programs do so at
+    once, as two workers of a map do, all threads wait and none is left to work.
+    """
+    if matrices.ndim == 2:
+        return _together(matrices)
+    return jax.lax.map(_together, matrices)
 
 
 def _updated(state: NewtonState, grad: Block) -> Float[Array, "dof dof *lanes"]:

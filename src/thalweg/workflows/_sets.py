@@ -16,6 +16,7 @@ import numpy as np
 from thalweg.core import (
     KJ,
     METAL,
+    AbstractEnergy,
     ArgumentError,
     HostEnergy,
     Outcome,
@@ -170,7 +171,8 @@ def make_sets(
         found[name] = labelled.usable()
         found[name].require_labels(name)
         found[name].save(path)
-    energy.close()
+    if isinstance(energy, HostEnergy):
+        energy.close()
     return Sets(**found)
 
 
@@ -205,7 +207,7 @@ def _stop_if(stop: Callable[[], bool] | None) -> None:
 
 def _sampled(
     molecule: Molecule,
-    energy: HostEnergy,
+    energy: AbstractEnergy,
     temperature: float,
     count: int,
     config: SamplingConfig,
@@ -215,7 +217,8 @@ def _sampled(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Frames of independent runs, and the run of each."""
     place, name = which
-    energy.probe(molecule.positions.reshape(-1))
+    if isinstance(energy, HostEnergy):
+        energy.probe(molecule.positions.reshape(-1))
     runs = min(config.trajectories, count)
     each = math.ceil(count / runs)
 
@@ -251,7 +254,7 @@ def _sampled(
     return x[alive][:count], groups[alive][:count]
 
 
-def _beginnings(molecule: Molecule, energy: HostEnergy, runs: int, key: int) -> np.ndarray:
+def _beginnings(molecule: Molecule, energy: AbstractEnergy, runs: int, key: int) -> np.ndarray:
     """The given geometry, and conformers; those that find no rest begin as it does."""
     given = molecule.positions
     x = conformers(molecule.topology(), given, runs, jax.random.fold_in(jax.random.key(7), key))

@@ -34,3 +34,11 @@ def test_a_quantum_calculation_knows_only_elements():
     symmetry = label_system(ethanol.numbers, ethanol.positions, Xtb()).symmetry
     assert len(set(symmetry.species)) == 3
     assert symmetry.inversion
+
+
+def test_a_force_field_as_labels_is_evaluated_where_the_search_runs():
+    """Labels outside compiled code must not call JAX: two threads of them waited for each other."""
+    ethanol, method = _mmff("ethanol")
+    system = label_system(ethanol.numbers, ethanol.positions, method)
+    assert system.energy is method.energy
+    assert system.energy.exact_derivatives
