@@ -62,6 +62,19 @@ class GaussianProcess(AbstractEnergy):
         return True
 
     @property
+    def lanes_at_once(self) -> int:
+        """One: XLA shares batches of triangular systems out to its threads and waits for them.
+
+        Two programs that do so at once, as two workers of a map do, wait for ever.
+        """
+        return 1
+
+    def second_derivatives(self, x: Point) -> Float[Array, "dof dof"]:
+        """Column after column, for the same reason."""
+        slope = jax.grad(self)
+        return jax.lax.map(lambda v: jax.jvp(slope, (x,), (v,))[1], jnp.eye(len(x), dtype=x.dtype))
+
+    @property
     def dof(self) -> int:
         """Number of hyper-parameters."""
         return self.lengths + 2 + (self.kernel == "matern")
