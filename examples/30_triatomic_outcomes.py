@@ -22,7 +22,7 @@ from scipy.stats import rankdata
 import thalweg as tw
 from thalweg.core import hessian
 from thalweg.learning import triatomic_data
-from thalweg.thermo import heat_capacity_peaks, temperature_range
+from thalweg.thermo import heat_capacity_peaks, temperature_grid, temperature_range
 
 SMOKE = bool(os.environ.get("SMOKE"))
 LOSSES = [f"ljat3-h{h}-l{l2}" for h in (3, 5) for l2 in ("1e-3", "1e-4", "1e-5")]
@@ -83,7 +83,7 @@ def main():
         peaks = heat_capacity_peaks(ensemble, low, high)
         for peak in peaks:
             print(f"  heat capacity {peak.heat_capacity:.2f} at T = {peak.temperature:.5f}")
-        curve = tw.plot_heat_capacity(ensemble, np.geomspace(low, high, 200), peaks=peaks)
+        curve = tw.plot_heat_capacity(ensemble, temperature_grid(low, high, 200), peaks=peaks)
         tw.save_figure(curve.figure, f"{name}-heat.png")
         check_identities(system, landscape, int(name[7]), float(name.split("-l")[1]))
 

@@ -232,7 +232,7 @@ def _grid(
     """The temperatures asked for, ascending."""
     import numpy as np
 
-    from thalweg.thermo import temperature_range
+    from thalweg.thermo import temperature_grid, temperature_range
 
     if temperature:
         return np.array(sorted(set(temperature)))
@@ -240,7 +240,7 @@ def _grid(
     first, last = low or first, high or last
     if not first < last:
         raise CliError(f"the range {first:g} to {last:g} is empty", "give both --from and --to")
-    return np.linspace(first, last, points)
+    return temperature_grid(first, last, points)
 
 
 def _quantum(

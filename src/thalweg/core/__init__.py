@@ -23,6 +23,7 @@ from ._blas import serial_blas as serial_blas
 from ._certificate import Certificate as Certificate
 from ._check_energy import check_curvature as check_curvature
 from ._check_energy import check_energy as check_energy
+from ._cluster_symmetry import ClusterSymmetry as ClusterSymmetry
 from ._dynamics import AbstractDynamics as AbstractDynamics
 from ._dynamics import AbstractMap as AbstractMap
 from ._dynamics import EulerMap as EulerMap
@@ -81,6 +82,7 @@ from ._noisy import AbstractNoisyEnergy as AbstractNoisyEnergy
 from ._noisy import AbstractNoisyWeight as AbstractNoisyWeight
 from ._noisy import AbstractOracle as AbstractOracle
 from ._operation import Operation as Operation
+from ._periodic_symmetry import PeriodicSymmetry as PeriodicSymmetry
 from ._random import as_key as as_key
 from ._record_file import RecordFile as RecordFile
 from ._result import Outcome as Outcome
@@ -102,16 +104,14 @@ from ._space import FreeSpace as FreeSpace
 from ._space import PeriodicSpace as PeriodicSpace
 from ._space import SphereSpace as SphereSpace
 from ._space import retract_rows as retract_rows
+from ._sphere_symmetry import SphereSymmetry as SphereSymmetry
 from ._start import AbstractStart as AbstractStart
 from ._start import BallStart as BallStart
 from ._start import BoundsStart as BoundsStart
 from ._start import BoxStart as BoxStart
 from ._start import NormalStart as NormalStart
 from ._symmetry import AbstractSymmetry as AbstractSymmetry
-from ._symmetry import ClusterSymmetry as ClusterSymmetry
 from ._symmetry import NoSymmetry as NoSymmetry
-from ._symmetry import PeriodicSymmetry as PeriodicSymmetry
-from ._symmetry import SphereSymmetry as SphereSymmetry
 from ._system import System as System
 from ._system import fingerprint as fingerprint
 from ._system import probes as probes

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from . import _invariants
+from ._errors import ArgumentError
 
 HostPoint = Float[np.ndarray, " dof"]
 
@@ -70,3 +71,11 @@ def rigid_fingerprint(r: _invariants.Particles, species: tuple[int, ...]) -> _in
     return jnp.concatenate(
         [_invariants.pair_features(sums, weight), _invariants.shape_features(r, sums, weight)]
     )
+
+
+def check_species(species: tuple[int, ...], dim: int) -> None:
+    """Refuse an empty tuple, and dimensions other than 2 and 3."""
+    if len(species) == 0:
+        raise ArgumentError("species is empty: give one integer for each particle")
+    if dim not in {2, 3}:
+        raise ArgumentError(f"dim={dim} must be 2 or 3")

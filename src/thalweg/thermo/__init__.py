@@ -25,7 +25,9 @@ from ._free_energy import free_energy_network as free_energy_network
 from ._modes import flat_candidates as flat_candidates
 from ._peaks import HeatCapacityPeak as HeatCapacityPeak
 from ._peaks import heat_capacity_peaks as heat_capacity_peaks
+from ._peaks import temperature_grid as temperature_grid
 from ._peaks import temperature_range as temperature_range
+from ._peaks import wide_range as wide_range
 from ._quantum import QuantumEnsemble as QuantumEnsemble
 from ._quantum import vibrational_frequencies as vibrational_frequencies
 from ._reweight import Reweighted as Reweighted

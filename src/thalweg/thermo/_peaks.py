@@ -55,6 +55,9 @@ class HeatCapacityPeak:
 _ONE_LEVEL = 1e-6
 """Energies closer than this share of their spread are one level."""
 
+_WIDE = 100.0
+"""Ratio of temperatures beyond which an even axis hides the lower peaks."""
+
 
 def heat_capacity_peaks(
     ensemble: AbstractEnsemble, t_low: float, t_high: float
@@ -161,3 +164,14 @@ def temperature_range(ensemble: AbstractEnsemble) -> tuple[float, float]:
         peak.temperature for peak in peaks if peak.heat_capacity - floor > 0.02 * (tallest - floor)
     ]
     return seen[0] / 3.0, 2.0 * seen[-1]
+
+
+def wide_range(low: float, high: float) -> bool:
+    """Whether temperatures span two decades, so that a curve is drawn over their logarithm."""
+    return bool(high >= _WIDE * low)
+
+
+def temperature_grid(low: float, high: float, points: int) -> Float[np.ndarray, " points"]:
+    """Temperatures of a curve: evenly spaced, or so in their logarithm if they span two decades."""
+    space = np.geomspace if wide_range(low, high) else np.linspace
+    return space(low, high, points)

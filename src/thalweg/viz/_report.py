@@ -14,6 +14,7 @@ import numpy as np
 
 from thalweg.core import ArgumentError
 from thalweg.landscape import DisconnectivityTree
+from thalweg.thermo import wide_range
 
 from ._report_data import (
     KineticCurves,
@@ -200,6 +201,7 @@ def _thermo(section: ThermoCurves | Unavailable | None, core: Packer) -> dict[st
     return {
         "temperature": section.temperature,
         "temperatureUnit": section.temperature_unit,
+        "wide": wide_range(float(section.temperature[0]), float(section.temperature[-1])),
         "heatCapacity": section.heat_capacity,
         "internalEnergy": section.internal_energy,
         "entropy": section.entropy,

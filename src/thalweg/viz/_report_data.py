@@ -61,7 +61,7 @@ class ThermoCurves:
         modes: Number of vibrational modes of each minimum.
         boltzmann: Boltzmann's constant in the energy unit per unit of temperature.
         start: Temperature at which the page opens.
-        peaks: Positions in `temperature` of the maxima of the heat capacity.
+        peaks: Temperature and height of each maximum of the heat capacity.
         kinetic: Whether energies and heat capacities include the kinetic energy of vibrations.
     """
 
@@ -75,7 +75,7 @@ class ThermoCurves:
     modes: Int[np.ndarray, " minima"]
     boltzmann: float
     start: float
-    peaks: Int[np.ndarray, " peaks"]
+    peaks: Float[np.ndarray, "peaks 2"]
     kinetic: bool = False
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from thalweg.core import ArgumentError
-from thalweg.thermo import AbstractEnsemble, HeatCapacityPeak, MissingMinima, Reweighted
+from thalweg.thermo import AbstractEnsemble, HeatCapacityPeak, MissingMinima, Reweighted, wide_range
 
 from ._style import ACCENT, GROUPS, INK, MUTED, STYLE
 
@@ -30,7 +30,8 @@ def plot_heat_capacity(
 
     Args:
         ensemble: The superposition.
-        temperatures: Where, ascending, `(temperatures,)`.
+        temperatures: Where, ascending, `(temperatures,)`; over two decades their axis is
+            logarithmic.
         ax: Axes to draw into; by default a new figure.
         contributions: How many minima to show by themselves as coloured areas, those whose largest
             share is largest; the areas of all minima add up to the curve. 0 draws no areas.
@@ -84,6 +85,8 @@ def plot_heat_capacity(
                 fontsize=7,
                 color=INK,
             )
+        if wide_range(temperatures[0], temperatures[-1]):
+            ax.set_xscale("log")
         ax.set_xlim(temperatures[0], temperatures[-1])
         ax.set_ylim(0.0, 1.12 * max(tops))
         ax.set_xlabel(temperature_label)

@@ -161,9 +161,16 @@ def _equivariant(topology: Topology, dataset: Dataset) -> AbstractBlock:
     return EquivariantMessages.for_topology(topology, key=jax.random.key(0), dtype="float32")
 
 
-_MECHANICS = FitConfig(method="gauss-newton")
-_FUNCTIONS = FitConfig(method="adam", steps=4_000, batch=16, rate_network=1e-2)
-_MESSAGES = FitConfig(method="adam", steps=4_000, batch=16, rate_network=5e-3)
+_ENERGIES = 0.2
+"""Weight of energies, in Å⁻²: they alone tell the conformers apart, whose passes no run crosses."""
+
+_MECHANICS = FitConfig(method="gauss-newton", energy_weight=_ENERGIES)
+_FUNCTIONS = FitConfig(
+    method="adam", steps=4_000, batch=16, rate_network=1e-2, energy_weight=_ENERGIES
+)
+_MESSAGES = FitConfig(
+    method="adam", steps=4_000, batch=16, rate_network=5e-3, energy_weight=_ENERGIES
+)
 
 LADDER: dict[str, Rung] = {
     rung.name: rung

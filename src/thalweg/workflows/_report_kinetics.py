@@ -18,6 +18,7 @@ _LARGE = 1000  # minima from which fewer states and temperatures are computed
 _STATES, _STATES_LARGE = 8, 5
 _TEMPERATURES, _TEMPERATURES_LARGE = 13, 7
 _TIMES, _TIMES_LARGE = 4, 2
+_FALL = 30.0  # highest over lowest temperature of the curves at most
 _LN10 = math.log(10.0)
 
 
@@ -121,8 +122,9 @@ def _ends(
 
 
 def _temperatures(thermo: ThermoCurves, count: int) -> Float[np.ndarray, " temperatures"]:
-    """Temperatures whose inverses are evenly spaced, ascending."""
-    low, high = float(thermo.temperature[0]), float(thermo.temperature[-1])
+    """Temperatures whose inverses are evenly spaced, ascending, over `_FALL` at most."""
+    high = float(thermo.temperature[-1])
+    low = max(float(thermo.temperature[0]), min(high / _FALL, thermo.start))
     return 1.0 / np.linspace(1.0 / low, 1.0 / high, count)
 
 

@@ -1,15 +1,18 @@
 """Thermodynamics for a report: a range of temperatures where something happens."""
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
-from thalweg.thermo import HarmonicEnsemble
+from thalweg.thermo import (
+    HarmonicEnsemble,
+    heat_capacity_peaks,
+    temperature_grid,
+    temperature_range,
+)
 from thalweg.viz import ThermoCurves
 
 _SHOWN = 6
 _POINTS = 181
-_SCAN = 160
-_SIGNIFICANT = 1e-3  # a rise of the heat capacity that counts as a peak, relative
 
 
 def thermo_curves(
@@ -25,13 +28,14 @@ def thermo_curves(
     low, high = temperature_range(ensemble)
     if temperature is not None:
         low, high = min(low, 0.8 * temperature), max(high, 1.25 * temperature)
-    grid = np.linspace(low, high, _POINTS)
+    grid = temperature_grid(low, high, _POINTS)
     parts = ensemble.heat_capacity_contributions(grid)
     capacity = parts.sum(axis=1)
     most = np.argsort(-parts.max(axis=0), kind="stable")[:_SHOWN]
     most = most[np.lexsort((ensemble.network.ids[most], ensemble.network.energies[most]))]
     shown = parts[:, most].T
     rest = np.maximum(capacity - shown.sum(axis=0), 0.0)
+    peaks = [(p.temperature, p.heat_capacity) for p in heat_capacity_peaks(ensemble, low, high)]
     return ThermoCurves(
         temperature=grid,
         temperature_unit=(f"{energy_unit}/k" if energy_unit else "")
@@ -45,34 +49,9 @@ def thermo_curves(
         modes=ensemble.modes,
         boltzmann=ensemble.boltzmann,
         start=_start(ensemble, grid) if temperature is None else float(temperature),
-        peaks=peaks_of(capacity),
+        peaks=np.array(peaks).reshape(-1, 2),
         kinetic=ensemble.kinetic,
     )
-
-
-def temperature_range(ensemble: HarmonicEnsemble) -> tuple[float, float]:
-    """Temperatures from well below the lowest peak of the heat capacity to above the highest."""
-    energies = ensemble.network.energies
-    span = float(energies.max() - energies.min()) or max(abs(float(energies.min())), 1.0) * 0.1
-    scan = span * np.logspace(-3.0, 0.7, _SCAN) / ensemble.boltzmann
-    peaks = peaks_of(ensemble.heat_capacity(scan))
-    if not len(peaks):
-        return 0.02 * span / ensemble.boltzmann, 0.5 * span / ensemble.boltzmann
-    return 0.35 * float(scan[peaks[0]]), 1.75 * float(scan[peaks[-1]])
-
-
-def peaks_of(capacity: Float[np.ndarray, " temperatures"]) -> Int[np.ndarray, " peaks"]:
-    """Positions of the maxima inside the range that rise visibly above both sides."""
-    inner = capacity[1:-1]
-    places = np.flatnonzero((inner > capacity[:-2]) & (inner >= capacity[2:])) + 1
-    least = _SIGNIFICANT * float(capacity.max() - capacity.min() or 1.0)
-    kept = [
-        place
-        for place in places.tolist()
-        if capacity[place] - capacity[: place + 1].min() > least
-        and capacity[place] - capacity[place:].min() > least
-    ]
-    return np.array(kept, dtype=int)
 
 
 def _start(ensemble: HarmonicEnsemble, grid: Float[np.ndarray, " temperatures"]) -> float:

@@ -64,7 +64,7 @@ class SamplingConfig:
     hot_temperature: float = 1200.0
     step: float = 1.0
     spacing: int = 10
-    trajectories: int = 8
+    trajectories: int = 24
     key: int = 0
 
     def __post_init__(self) -> None:

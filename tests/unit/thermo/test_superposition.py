@@ -21,8 +21,10 @@ from thalweg.thermo import (
     HarmonicEnsemble,
     flat_candidates,
     heat_capacity_peaks,
+    temperature_grid,
     temperature_range,
 )
+from thalweg.viz import plot_heat_capacity
 from thalweg.workflows import explore
 
 HEADER = StoreHeader(fingerprint="f", name="toy", dof=6, energy_unit="ε", length_unit="σ")
@@ -281,3 +283,18 @@ def test_a_range_of_temperatures_reaches_down_to_the_lowest_gap():
     (cold, *_) = heat_capacity_peaks(ensemble, 1e-5, 1.0)
     assert cold.temperature < 1e-3
     assert low < cold.temperature < high
+
+
+def test_a_curve_over_decades_shows_its_coldest_peak():
+    """Half of the temperatures lie within the lower half of the decades, and the axis as well."""
+    ensemble = ensemble_of([0.0, 1e-4, 1.0], logs=[38.0, 19.0, 0.0])
+    low, high = temperature_range(ensemble)
+    peaks = heat_capacity_peaks(ensemble, low, high)
+    grid = temperature_grid(low, high, 100)
+    curve = ensemble.heat_capacity(grid)
+    tops = grid[1:-1][(curve[1:-1] > curve[:-2]) & (curve[1:-1] > curve[2:])]
+    assert tops == pytest.approx([peak.temperature for peak in peaks], rel=0.1)
+    assert plot_heat_capacity(ensemble, grid).get_xscale() == "log"
+    assert temperature_grid(1.0, 99.0, 3) == pytest.approx([1.0, 50.0, 99.0])
+    narrow = plot_heat_capacity(ensemble, temperature_grid(1.0, 99.0, 3))
+    assert narrow.get_xscale() == "linear"

@@ -174,7 +174,7 @@ def test_thermodynamics_arrive():
         modes=np.full(5, 3),
         boltzmann=1.0,
         start=1.5,
-        peaks=np.array([2]),
+        peaks=np.array([[1.5, 1.6]]),
     )
     reader = read(report_html(report_data(thermo=thermo)))
     assert json.loads(reader.texts["facts-json"])["thermo"]["heatCapacity"] == curve.tolist()

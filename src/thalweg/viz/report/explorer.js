@@ -18,15 +18,22 @@ function absent({ reason, remedy }) {
 const thermoReady = () => Boolean(page.facts.thermo && !page.facts.thermo.reason);
 const temperatureText = () => withUnit(digits(page.temperature, 3), page.facts.thermo.temperatureUnit);
 
+/** How temperatures lie on an axis: decimal logarithms where they span two decades. */
+function temperatureAxis() {
+  const { wide } = page.facts.thermo;
+  return { wide, along: wide ? Math.log10 : (t) => t, back: wide ? (v) => 10 ** v : (v) => v };
+}
+
 /** A slider for the page's temperature; every copy follows the others. */
 function temperatureSlider() {
   const { temperature } = page.facts.thermo;
-  const [low, high] = [temperature[0], temperature[temperature.length - 1]];
+  const { along, back } = temperatureAxis();
+  const [low, high] = [along(temperature[0]), along(temperature[temperature.length - 1])];
   const slider = element("input", { type: "range", min: 0, max: 400, "aria-label": "Temperature" });
   const out = element("output");
-  slider.addEventListener("input", () => page.warm(low + (high - low) * (slider.value / 400)));
+  slider.addEventListener("input", () => page.warm(back(low + (high - low) * (slider.value / 400))));
   const follow = () => {
-    slider.value = Math.round(((page.temperature - low) / (high - low)) * 400);
+    slider.value = Math.round(((along(page.temperature) - low) / (high - low)) * 400);
     slider.setAttribute("aria-valuetext", temperatureText());
     out.textContent = temperatureText();
   };

@@ -16,32 +16,34 @@ function thermoSection() {
   const about = "Each minimum is a harmonic well, weighted by its energy, its curvatures and its number of symmetry images; the landscape is the sum of its wells.";
   const node = section("thermodynamics", "Thermodynamics", about);
   if (thermo.reason) { node.append(absent(thermo)); return; }
-  const T = thermo.temperature;
-  const tLabel = perUnit("Temperature", thermo.temperatureUnit);
+  const { along, back, wide } = temperatureAxis();
+  const T = thermo.temperature.map(along);
+  const x = { label: perUnit("Temperature", thermo.temperatureUnit), log: wide };
+  const tied = () => ({ marker: along(page.temperature), onPick: (t) => page.warm(back(t)) });
   const shown = thermo.contributionIds.map((id, i) => ({ name: `minimum ${id}`, x: T, y: thermo.contributions[i], colour: group(i), width: 1.5 }));
   const rest = thermo.contributions[thermo.contributionIds.length];
   if (rest.some((value) => value > 1e-9)) shown.push({ name: "all others", x: T, y: rest, colour: "var(--muted)", width: 1.5, dash: "5 3" });
   const capacity = [{ name: "Cv", x: T, y: thermo.heatCapacity, colour: "var(--ink)", width: 2.4 }, ...shown];
-  const peaks = thermo.peaks.map((at) => `T = ${withUnit(digits(T[at], 4), thermo.temperatureUnit)} (Cv = ${digits(thermo.heatCapacity[at], 4)} k)`);
+  const peaks = thermo.peaks.map(([at, height]) => `T = ${withUnit(digits(at, 4), thermo.temperatureUnit)} (Cv = ${digits(height, 4)} k)`);
   const charts = [
-    figure("Heat capacity and the minima that make it", capacity, { height: 330, x: { label: tLabel }, y: { label: "Cv / k", from: 0 }, marker: page.temperature, onPick: (t) => page.warm(t) },
+    figure("Heat capacity and the minima that make it", capacity, { height: 330, x, y: { label: "Cv / k", from: 0 }, ...tied() },
       `${peaks.length ? `Maximum at ${peaks.join(", ")}. ` : "No maximum in this range. "}The thin lines are the contributions of single minima; they sum to Cv. Click to set the temperature.`),
-    figure("Occupation of the lowest minima", occupationSeries(T), { height: 330, x: { label: tLabel }, y: { label: "Occupation", from: 0 }, marker: page.temperature, onPick: (t) => page.warm(t) }, "Probability to be in the well of each minimum, symmetry images together."),
-    figure("Internal energy", [{ name: "U", x: T, y: thermo.internalEnergy, colour: group(0), width: 2 }], { x: { label: tLabel }, y: { label: perUnit("U", page.facts.energyUnit) }, marker: page.temperature, onPick: (t) => page.warm(t) }),
-    figure("Entropy", [{ name: "S", x: T, y: thermo.entropy, colour: group(2), width: 2 }], { x: { label: tLabel }, y: { label: "S / k, up to a constant" }, marker: page.temperature, onPick: (t) => page.warm(t) }),
+    figure("Occupation of the lowest minima", occupationSeries(thermo.temperature, T), { height: 330, x, y: { label: "Occupation", from: 0 }, ...tied() }, "Probability to be in the well of each minimum, symmetry images together."),
+    figure("Internal energy", [{ name: "U", x: T, y: thermo.internalEnergy, colour: group(0), width: 2 }], { x, y: { label: perUnit("U", page.facts.energyUnit) }, ...tied() }),
+    figure("Entropy", [{ name: "S", x: T, y: thermo.entropy, colour: group(2), width: 2 }], { x, y: { label: "S / k, up to a constant" }, ...tied() }),
   ];
   node.append(element("div", { class: "bar" }, temperatureSlider()), element("div", { class: "grid two" }, ...charts));
   node.append(element("p", { class: "note" }, `Classical vibrations; ${thermo.kinetic ? "their kinetic energy is included" : "configurational, without kinetic energy"}. Entropy is configurational.`));
-  const move = perFrame(() => { for (const { drawn } of charts) if (drawn) { drawn.spec.marker = page.temperature; drawn.draw(); } });
+  const move = perFrame(() => { for (const { drawn } of charts) if (drawn) { drawn.spec.marker = along(page.temperature); drawn.draw(); } });
   page.on("temperature", move);
 }
 
 /** Occupations of the minima that matter most somewhere in the range. */
-function occupationSeries(T) {
+function occupationSeries(temperatures, x) {
   const { core } = page;
   const kept = page.temperature;
   const most = new Float64Array(core.ids.length);
-  const rows = T.map((t) => {
+  const rows = temperatures.map((t) => {
     page.temperature = t;
     page.occupations = null;
     const p = logOccupations().map(Math.exp);
@@ -51,9 +53,9 @@ function occupationSeries(T) {
   page.temperature = kept;
   page.occupations = null;
   const best = [...most.keys()].filter((i) => most[i] > 0.005).sort((a, b) => most[b] - most[a]).slice(0, 6).sort((a, b) => core.energies[a] - core.energies[b]);
-  const series = best.map((i, n) => ({ name: `minimum ${core.ids[i]}`, x: T, y: rows.map((p) => p[i]), colour: group(n), width: 1.8 }));
+  const series = best.map((i, n) => ({ name: `minimum ${core.ids[i]}`, x, y: rows.map((p) => p[i]), colour: group(n), width: 1.8 }));
   const others = rows.map((p) => 1 - best.reduce((sum, i) => sum + p[i], 0));
-  if (others.some((p) => p > 0.005)) series.push({ name: "all others", x: T, y: others, colour: "var(--muted)", width: 1.5, dash: "5 3" });
+  if (others.some((p) => p > 0.005)) series.push({ name: "all others", x, y: others, colour: "var(--muted)", width: 1.5, dash: "5 3" });
   return series;
 }
 
