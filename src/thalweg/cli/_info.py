@@ -83,7 +83,7 @@ def _facts(landscape: "Landscape", store: str, lowest: int) -> dict[str, Any]:
             "transition_states": dataclasses.asdict(known.transition_states),
         },
         "lowest_minima": frame.loc[:, list(_COLUMNS)].to_dict("records"),
-        "rejected": _rejected(landscape.store.frame("rejected")),
+        "rejected": _rejected(landscape.store.failures()),
     }
 
 
@@ -109,12 +109,11 @@ def _origin(landscape: "Landscape", store: str) -> dict[str, Any]:
     }
 
 
-def _rejected(frame: "pd.DataFrame") -> list[dict[str, Any]]:
-    """Points that failed their certificates, by kind and reason."""
-    tally = collections.Counter(zip(frame["kind"], frame["outcome"], strict=True))
+def _rejected(failures: "collections.Counter[tuple[str, str]]") -> list[dict[str, Any]]:
+    """Searches that failed and points without a certificate, by kind and reason."""
     return [
         {"kind": kind, "outcome": outcome, "count": number}
-        for (kind, outcome), number in tally.most_common()
+        for (kind, outcome), number in failures.most_common()
     ]
 
 

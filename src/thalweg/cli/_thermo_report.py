@@ -282,7 +282,8 @@ def closing(found: Found, files: list[Path]) -> str:
     ]
     if found.missing is not None:
         bound = "" if found.missing.trusted else "at least "
-        parts.append(f"{bound}{found.missing.completeness.missing:.0f} minima probably missing")
+        lacking = count(round(found.missing.completeness.missing), "minimum")
+        parts.append(f"{bound}{lacking} probably missing")
     if found.flat:
         parts.append(
             f"[bold]{count(found.flat, 'candidate')} with unexplained zero modes left out[/], so "

@@ -46,7 +46,7 @@ _MESSAGES = {
     ),
     Outcome.escaped: (
         "the point left the system's extent (atoms flew apart, or a parameter ran away); "
-        "add a container or a confining term, or raise the space's `extent`"
+        "add a container or a confining term (an L2 penalty), or raise the space's `extent`"
     ),
     Outcome.collapsed: "the energy fell below the system's floor: it is unbounded below here",
     Outcome.stalled: (

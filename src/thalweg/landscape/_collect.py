@@ -12,6 +12,7 @@ from thalweg.core import AbstractSolver, Finished, Outcome, System
 from thalweg.search import Certified, certify_many, push_off, tolerance_beside
 
 from ._identity import PointIndex, Tolerance, fingerprints
+from ._rows import failed_searches
 from ._stationary import Attempt, Discovery, Kind, Minimum, Rejected, TransitionState
 from ._store import Round, Store
 
@@ -316,8 +317,7 @@ class Collector:
         """Write the findings since the last commit as the store's next round."""
         found = self._findings
         failures = [
-            Rejected(kind=what, outcome=how, item=items[0], detail=f"{len(items)} searches")
-            for (what, how), items in found.failures.items()
+            failed_searches(how, what, items) for (what, how), items in found.failures.items()
         ]
         batch = Round(
             number=self.store.next_round,

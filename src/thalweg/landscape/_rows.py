@@ -13,7 +13,7 @@ from thalweg.core import Certificate, Outcome
 
 from . import _schema as schema
 from ._flow_graph import FlowLink, FlowNode
-from ._stationary import Attempt, Discovery, Minimum, Rejected, TransitionState
+from ._stationary import Attempt, Discovery, Kind, Minimum, Rejected, TransitionState
 
 
 def pack(x: Float[np.ndarray, " n"] | None) -> bytes | None:
@@ -57,6 +57,9 @@ def finite(value: float) -> float | None:
 _MOST_ORDER = 2**62
 """Orders beyond it are kept as it: a database has no larger integers."""
 
+_SEARCHES = " searches"
+"""What follows their number in `detail`."""
+
 
 def minimum_row(point: Minimum | TransitionState, number: int) -> dict[str, Any]:
     """The columns that minima and transition states share; hits start from none."""
@@ -95,6 +98,17 @@ def rejected_row(point: Rejected, number: int) -> dict[str, Any]:
         "energy": finite(point.energy) if np.isfinite(point.energy) else None,
         "x": pack(point.x),
     }
+
+
+def failed_searches(outcome: Outcome, kind: Kind, items: Sequence[int]) -> Rejected:
+    """Searches of a round that failed in one way: one record, whose detail counts them."""
+    return Rejected(kind=kind, outcome=outcome, item=items[0], detail=f"{len(items)}{_SEARCHES}")
+
+
+def searches_behind(detail: str) -> int:
+    """How many searches a row of `rejected` stands for."""
+    number = detail.removesuffix(_SEARCHES)
+    return int(number) if number != detail and number.isdigit() else 1
 
 
 def minimum_from_row(row: Mapping[str, Any]) -> Minimum:

@@ -7,6 +7,7 @@ at any moment leaves the store as of its last finished round, and the plan's sta
 import contextlib
 import dataclasses
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -355,6 +356,16 @@ class Store:
         self._must_have(wanted)
         with self._reading() as connection:
             return read.frame(connection, wanted)
+
+    def failures(self) -> Counter[tuple[str, str]]:
+        """Searches that came to nothing and points that were rejected, by kind and `Outcome`."""
+        rejected = self.frame("rejected")
+        tally: Counter[tuple[str, str]] = Counter()
+        for kind, outcome, detail in zip(
+            rejected["kind"], rejected["outcome"], rejected["detail"], strict=True
+        ):
+            tally[kind, outcome] += rows.searches_behind(detail)
+        return tally
 
     def attempts(self) -> dict[tuple[int, int | None], tuple[int, int]]:
         """Searches begun and successes, by `(minimum_a, minimum_b)`; `None` for single-ended."""

@@ -1,5 +1,6 @@
 """From a model and data to a system whose landscape can be mapped."""
 
+import math
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -30,6 +31,9 @@ from ._torch import is_torch, mlp_from_torch
 Criterion = str | AbstractCriterion | Callable[..., Any]
 
 _CHUNK = 2048
+
+_FAR = 100.0
+"""Lengths beyond which the weights of a classifier have run away: its outputs are saturated."""
 """Rows that are evaluated at once where there are more."""
 
 
@@ -46,6 +50,7 @@ def loss_system(  # noqa: PLR0913 - a record of wishes; all but three have defau
     name: str = "loss",
     length: float = 1.0,
     start: AbstractStart | None = None,
+    extent: float | None = None,
 ) -> System:
     """The loss of any differentiable model as a system.
 
@@ -62,6 +67,9 @@ def loss_system(  # noqa: PLR0913 - a record of wishes; all but three have defau
         name: What the system is called.
         length: A typical distance between neighbouring minima.
         start: Where searches begin; default independent normal parameters of width `length`.
+        extent: Largest parameter that a search may have before it counts as escaped. Default: a
+            hundred lengths for a classifier without penalty, whose loss falls for ever where its
+            rows can be separated; otherwise none.
 
     Raises:
         ArgumentError: if model, data and criterion do not fit together.
@@ -90,14 +98,17 @@ def loss_system(  # noqa: PLR0913 - a record of wishes; all but three have defau
     if isinstance(symmetry, str):
         symmetry = _automatic(model, params, energy)
     template = jax.tree.map(lambda leaf: jnp.zeros(jnp.shape(leaf)), params)
+    classifies = isinstance(chosen, CrossEntropy | PairwiseAuc)
+    if extent is None:
+        extent = _FAR * length if classifies and l2 == 0 else math.inf
     return System(
         energy,
         name=name,
-        space=FlatSpace(template),
+        space=FlatSpace(template, extent=float(extent)),
         symmetry=NoSymmetry() if symmetry is None else symmetry,
         start=NormalStart(jnp.zeros(unravel.dof), length) if start is None else start,
         length=length,
-        floor=-1e-9 if isinstance(chosen, CrossEntropy | PairwiseAuc) else -float("inf"),
+        floor=-1e-9 if classifies else -math.inf,
     )
 
 

@@ -90,8 +90,10 @@ def check_zero_modes(landscape: Landscape) -> None:
 
 def _explain_empty(landscape: Landscape) -> None:
     """Why a map has no minima, where it has candidates for them."""
-    rejected = landscape.store.frame("rejected")
-    reasons = collections.Counter(rejected.loc[rejected["kind"] == "minimum", "outcome"])
+    failures = landscape.store.failures()
+    reasons = collections.Counter(
+        {outcome: number for (kind, outcome), number in failures.items() if kind == "minimum"}
+    )
     if not reasons:
         return
     first, number = reasons.most_common(1)[0]
@@ -104,8 +106,7 @@ def _explain_empty(landscape: Landscape) -> None:
         )
     why = f" ({Outcome[first].message})" if first in Outcome.__members__ else ""
     raise ArgumentError(
-        f"there are no minima: {number} of {reasons.total()} candidates were rejected as "
-        f"{first}{why}"
+        f"there are no minima: {number} of {reasons.total()} searches ended as {first}{why}"
     )
 
 

@@ -377,10 +377,7 @@ def _contour(system: System | None, network: TransitionNetwork) -> Contour | Non
 def _provenance(landscape: Landscape) -> Provenance:
     store = landscape.store
     rounds, runs = store.frame("rounds"), store.frame("runs")
-    tally: Counter[tuple[str, str]] = Counter()
-    if landscape.header.kind == "energy":
-        rejected = store.frame("rejected")
-        tally.update(zip(rejected["kind"], rejected["outcome"], strict=True))
+    tally = store.failures() if landscape.header.kind == "energy" else Counter()
     return Provenance(
         store=store.name,
         fingerprint=landscape.header.fingerprint,

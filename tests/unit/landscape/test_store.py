@@ -18,6 +18,7 @@ from thalweg.landscape import (
     TransitionNetwork,
     import_network,
 )
+from thalweg.landscape._rows import failed_searches
 from thalweg.storage import _engine as engine
 
 
@@ -63,6 +64,15 @@ def test_rounds_count_singletons_and_doubletons(store):
     rejected = store.frame("rejected").iloc[0]
     assert (rejected["outcome"], rejected["round"]) == ("stalled", 1)
     assert np.isnan(rejected["energy"])
+
+
+def test_failures_count_searches_and_not_rows(store):
+    """A round writes one row for all of its searches that failed in one way."""
+    many = [failed_searches(Outcome.escaped, "minimum", [4, 7, 9])]
+    own = [Rejected(kind="minimum", outcome=Outcome.stalled, x=np.zeros(9), detail="?")]
+    store.commit_round(Round(number=1, kind="climb", rejected=many + own))
+    store.commit_round(Round(number=2, kind="climb", rejected=many))
+    assert store.failures() == {("minimum", "escaped"): 6, ("minimum", "stalled"): 1}
 
 
 def test_attempts_add_up_over_rounds_and_orders(store):

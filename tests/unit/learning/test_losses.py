@@ -13,6 +13,7 @@ from thalweg.core import (
     Outcome,
     fingerprint,
     hvp,
+    start_points,
     value_and_grad,
 )
 from thalweg.learning import (
@@ -29,7 +30,7 @@ from thalweg.learning import (
     torch_system,
     zero_mode_report,
 )
-from thalweg.search import certify_many, quench_many
+from thalweg.search import LBFGS, Newton, certify_many, quench_many
 
 INPUTS = np.array(jax.random.normal(jax.random.key(3), (50, 2)))
 CLASSES = (INPUTS[:, 0] * INPUTS[:, 1] > 0).astype(int) + (INPUTS[:, 0] > 1)
@@ -285,6 +286,19 @@ def test_separable_data_without_a_penalty_have_no_minimum():
     assert "L2 penalty" in found[0].certificate.outcome.message
     held = network_system(Mlp((1, 1)), data, l2=1e-2)
     assert certify_many(held, quench_many(held, np.ones((1, 2))).x, 0)[0].certificate.ok
+
+
+def test_weights_without_a_penalty_that_run_away_have_escaped():
+    rows = np.asarray(jax.random.normal(jax.random.key(0), (40, 2)))
+    data = LearningData(rows, (rows[:, 0] * rows[:, 1] > 0).astype(int))
+    free = network_system(Mlp((2, 3, 2)), data)
+    starts = np.asarray(start_points(free, jax.random.key(1), 0, 8))
+    ended = quench_many(free, starts, (LBFGS(max_steps=60), Newton(max_step=0.5)))
+    assert (ended.outcome == Outcome.escaped).any()
+    assert not (ended.outcome == Outcome.max_steps).any()
+    wide = network_system(Mlp((2, 3, 2)), data, extent=1e4)
+    assert wide.space.extent == 1e4
+    assert network_system(Mlp((2, 3, 2)), data, l2=1e-3).space.extent == np.inf
 
 
 def test_kinks_are_told_by_the_certificate():

@@ -203,7 +203,7 @@ def test_a_map_that_rejected_everything_says_why(tmp_path):
     endless = [Rejected(kind="minimum", outcome=Outcome.no_minimum)] * 2
     with (
         stored(tmp_path / "b.db", [], [flat, *endless]) as landscape,
-        pytest.raises(ArgumentError, match=r"2 of 3 candidates were rejected as no_minimum \("),
+        pytest.raises(ArgumentError, match=r"2 of 3 searches ended as no_minimum \("),
     ):
         HarmonicEnsemble.of(landscape)
 
