@@ -1,6 +1,7 @@
 """`thalweg fit` and `thalweg compare` from a name to a figure."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -45,6 +46,29 @@ def fitted(folder):
     done = CliRunner().invoke(app, [*COMMAND, str(folder), "--json"])
     assert done.exit_code == 0, done.output
     return json.loads(done.stdout)
+
+
+@pytest.mark.slow
+def test_knobs_are_turned_and_nothing_is_done_twice(folder, tmp_path):
+    folder = shutil.copytree(folder, tmp_path / "water")
+    command = ["fit", "water", "--frames", "8", "--md", "0.05", "--along", "splines-knots12"]
+    command += ["--turns", "2", "--json", "-o", str(folder)]
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 0, done.output
+    first = json.loads(done.stdout)["force_fields"]
+    names = {record["name"] for record in first}
+    assert len(names) == 3
+    assert "splines-knots12" in names
+    assert all(name.startswith("splines") for name in names)
+    again = CliRunner().invoke(app, command)
+    assert json.loads(again.stdout)["force_fields"] == first
+
+
+def test_a_knob_that_does_not_exist(tmp_path):
+    command = ["fit", "water", "--along", "splines-nots12", "-o", str(tmp_path / "none")]
+    wrong = CliRunner().invoke(app, command)
+    assert wrong.exit_code != 0
+    assert "has no knob 'nots'" in wrong.output
 
 
 def test_fit_measures_and_keeps(fitted, folder):

@@ -32,9 +32,20 @@ def fit(
     along: Annotated[
         str | None,
         typer.Option(
-            metavar="A,B", show_default=False, help="Kinds of force field. Default: all there are."
+            metavar="A,B",
+            show_default=False,
+            help="Kinds of force field, their knobs if need be: delta,delta-width8-cutoff0.4. "
+            "Default: all there are.",
         ),
     ] = None,
+    turns: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            min=0,
+            help="Force fields more: each turns one knob of one on the front by a notch.",
+        ),
+    ] = 0,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -129,6 +140,7 @@ def fit(
                 folder=folder,
                 budget=seconds,
                 measuring=MeasureConfig(survival_ps=md, key=key),
+                turns=turns,
                 report=reporter,
                 stop=interrupts.asked,
             )

@@ -18,7 +18,6 @@ from ._fit import load_fitted as load_fitted
 from ._fit import read_front as read_front
 from ._fit import reference as reference
 from ._ladder import LADDER as LADDER
-from ._ladder import Rung as Rung
 from ._ladder import ladder as ladder
 from ._map import MapProgress as MapProgress
 from ._map import MapResult as MapResult
@@ -31,6 +30,8 @@ from ._report import ReportConfig as ReportConfig
 from ._report import gather_report as gather_report
 from ._report import report as report
 from ._report import report_flow as report_flow
+from ._rung import Knobs as Knobs
+from ._rung import Rung as Rung
 from ._sets import PlanProgress as PlanProgress
 from ._sets import SamplingConfig as SamplingConfig
 from ._sets import Sets as Sets

@@ -32,13 +32,14 @@ from thalweg.forcefields.fitting import (
 )
 from thalweg.io import AbstractLabelMethod, Molecule
 
-from ._ladder import Builder, Rung
+from ._rung import Builder, Rung
 from ._sets import SETS, PlanProgress, Report, Sets
+from ._walk import next_rung
 
 _VERSION = 1
 
 
-def design(
+def design(  # noqa: PLR0913 - all but four have defaults
     rungs: Sequence[Rung],
     molecule: Molecule,
     sets: Sets,
@@ -46,10 +47,15 @@ def design(
     folder: Path,
     budget: float | None = None,
     measuring: MeasureConfig | None = None,
+    turns: int = 0,
     report: Report | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> Front:
     """Fit and measure candidates, and say which no other beats.
+
+    With `turns` it goes on from the front: each turn moves one knob of a force field on it by one
+    notch (the width of a network, its depth, its functions, its cutoff), where the gap between
+    neighbours on the front is largest.
 
     Args:
         rungs: Candidates.
@@ -60,36 +66,60 @@ def design(
         budget: CPU seconds for all fits together, shared equally; by default what each rung's own
             config takes.
         measuring: How much to simulate.
+        turns: Candidates more that are found by turning knobs.
         report: Told how it goes.
         stop: Asked now and then; once it says yes, `KeyboardInterrupt` ends it.
 
     Raises:
         StoreMismatchError: if the folder holds a candidate of that name fitted to other frames.
     """
-    share = None if budget is None else budget / max(len(rungs), 1)
-    records = []
-    for rung in rungs:
-        path = folder / f"{rung.name}.json"
-        done = _read(path, rung.name, sets) if path.exists() else None
-        if done is None:
-            start = rung.build(molecule, sets.train)
-            fit = None
-            if rung.config is not None:
-                fit = _fitted(rung, rung.config, start, sets, folder, share, report, stop)
-            done = _measured(rung.name, start, fit, sets, measuring, report, stop)
-            save_forcefield(
-                _stored(folder, rung.name),
-                start if fit is None else fit.force_field,
-                name=rung.name,
-                description=f"{rung.summary}; {molecule.name}, labels by {sets.train.method}",
-                certificate=_plain(dataclasses.asdict(done)),
-            )
-            _write(path, done, fit, sets, rung)
-            # The next one needs other programs. Each maps memory, of which processes have 65,530
-            # mappings; a dozen force fields came to the end of them.
-            jax.clear_caches()
-        records.append(done)
+    share = None if budget is None else budget / max(len(rungs) + turns, 1)
+
+    def judged(rung: Rung) -> Measurement:
+        return _judged(rung, molecule, sets, folder, share, measuring, report, stop)
+
+    known = {rung.name: rung for rung in rungs}
+    records = [judged(rung) for rung in known.values()]
+    for _ in range(turns):
+        rung = next_rung(Front.of(records), known)
+        if rung is None:
+            break
+        known[rung.name] = rung
+        records.append(judged(rung))
     return Front.of(records)
+
+
+def _judged(
+    rung: Rung,
+    molecule: Molecule,
+    sets: Sets,
+    folder: Path,
+    share: float | None,
+    measuring: MeasureConfig | None,
+    report: Report | None,
+    stop: Callable[[], bool] | None,
+) -> Measurement:
+    """A candidate fitted, measured and kept; what is kept already is read."""
+    path = folder / f"{rung.name}.json"
+    if path.exists():
+        return _read(path, rung.name, sets)
+    start = rung.build(molecule, sets.train)
+    fit = None
+    if rung.config is not None:
+        fit = _fitted(rung, rung.config, start, sets, folder, share, report, stop)
+    done = _measured(rung.name, start, fit, sets, measuring, report, stop)
+    save_forcefield(
+        _stored(folder, rung.name),
+        start if fit is None else fit.force_field,
+        name=rung.name,
+        description=f"{rung.summary}; {molecule.name}, labels by {sets.train.method}",
+        certificate=_plain(dataclasses.asdict(done)),
+    )
+    _write(path, done, fit, sets, rung)
+    # The next one needs other programs. Each maps memory, of which processes have 65,530
+    # mappings; a dozen force fields came to the end of them.
+    jax.clear_caches()
+    return done
 
 
 def _fitted(

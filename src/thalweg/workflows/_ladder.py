@@ -1,7 +1,7 @@
 """The ladder of force fields from molecular mechanics to machine learning: one entry a rung."""
 
-import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -26,32 +26,7 @@ from thalweg.forcefields import (
 from thalweg.forcefields.fitting import Dataset, FitConfig
 from thalweg.io import Molecule, amber_from_file, forcefield_from_mmff, generic_forcefield
 
-Builder = Callable[[Molecule, Dataset], ForceField]
-"""A molecule and the training set in; a force field to be fitted out."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Rung:
-    """One kind of force field.
-
-    Attributes:
-        name: What it is called.
-        summary: What it is, in a few words.
-        build: Makes one for a molecule.
-        config: How it is fitted best; `None`: it is judged as it stands.
-        residues: Whether the molecule's file must name residues and atoms.
-    """
-
-    name: str
-    summary: str
-    build: Builder
-    config: FitConfig | None
-    residues: bool = False
-
-    def suits(self, molecule: Molecule) -> bool:
-        """Whether it can be made for a molecule."""
-        return molecule.has_residues or not self.residues
-
+from ._rung import Builder, Choices, Knobs, Notches, Rung, parse_knobs
 
 _BOND = 300_000.0
 """Usual stiffness of a bond, in kJ/(mol nm²)."""
@@ -115,51 +90,112 @@ def _amber(molecule: Molecule, dataset: Dataset) -> ForceField:
     return amber_from_file(molecule.file)[0]
 
 
-Learned = Callable[[Topology, Dataset], AbstractBlock]
-"""Topology and training set in; a block with nothing learned yet out."""
+Learned = Callable[[Topology, Dataset, Choices], AbstractBlock]
+"""Topology, training set and knobs in; a block with nothing learned yet out."""
 
 
-def _with(build: Builder, learned: Learned) -> Builder:
+def _on(mechanics: Builder, learned: Learned) -> Callable[[Choices], Builder]:
     """Molecular mechanics and what is learned on top of it, fitted together."""
 
-    def both(molecule: Molecule, dataset: Dataset) -> ForceField:
-        base = build(molecule, dataset)
-        return ForceField(base.topology, base.blocks | {"learned": learned(base.topology, dataset)})
+    def make(choices: Choices) -> Builder:
+        def both(molecule: Molecule, dataset: Dataset) -> ForceField:
+            base = mechanics(molecule, dataset)
+            block = learned(base.topology, dataset, choices)
+            return ForceField(base.topology, base.blocks | {"learned": block})
 
-    return both
+        return both
+
+    return make
 
 
-def _alone(learned: Learned) -> Builder:
+def _alone(learned: Learned) -> Callable[[Choices], Builder]:
     """A learned block, and a wall that keeps atoms apart where there are no data."""
 
-    def build(molecule: Molecule, dataset: Dataset) -> ForceField:
-        topology = molecule.topology()
-        wall = ZBLRepulsion.for_topology(topology)
-        return ForceField(topology, {"wall": wall, "learned": learned(topology, dataset)})
+    def make(choices: Choices) -> Builder:
+        def build(molecule: Molecule, dataset: Dataset) -> ForceField:
+            topology = molecule.topology()
+            wall = ZBLRepulsion.for_topology(topology)
+            block = learned(topology, dataset, choices)
+            return ForceField(topology, {"wall": wall, "learned": block})
 
-    return build
+        return build
+
+    return make
 
 
-def _splines(topology: Topology, dataset: Dataset) -> AbstractBlock:
-    return PairSplines.for_topology(topology)
+def _splines(topology: Topology, dataset: Dataset, at: Choices) -> AbstractBlock:
+    return PairSplines.for_topology(topology, knots=int(at["knots"]), cutoff=at["cutoff"])
 
 
-def _symmetry_functions(topology: Topology, dataset: Dataset) -> AbstractBlock:
-    # Bonds move by hundredths of the cutoff: few, wide functions see that, but learn it slowly.
-    descriptor = SymmetryDescriptor.even(len(set(topology.numbers.tolist())), radial=24)
+def _symmetry_functions(topology: Topology, dataset: Dataset, at: Choices) -> AbstractBlock:
+    descriptor = SymmetryDescriptor.even(
+        len(set(topology.numbers.tolist())),
+        cutoff=at["cutoff"],
+        radial=int(at["radial"]),
+        angular=int(at["angular"]),
+    )
     block = SymmetryFunctions.for_topology(
-        topology, key=jax.random.key(0), descriptor=descriptor, dtype="float32"
+        topology,
+        key=jax.random.key(0),
+        descriptor=descriptor,
+        width=int(at["width"]),
+        depth=int(at["depth"]),
+        dtype="float32",
     )
     return block.calibrated(jnp.asarray(dataset.positions))
 
 
-def _invariant(topology: Topology, dataset: Dataset) -> AbstractBlock:
-    return InvariantMessages.for_topology(topology, key=jax.random.key(0), dtype="float32")
+def _invariant(topology: Topology, dataset: Dataset, at: Choices) -> AbstractBlock:
+    return InvariantMessages.for_topology(
+        topology, key=jax.random.key(0), dtype="float32", **_messages(at)
+    )
 
 
-def _equivariant(topology: Topology, dataset: Dataset) -> AbstractBlock:
-    return EquivariantMessages.for_topology(topology, key=jax.random.key(0), dtype="float32")
+def _equivariant(topology: Topology, dataset: Dataset, at: Choices) -> AbstractBlock:
+    return EquivariantMessages.for_topology(
+        topology, key=jax.random.key(0), dtype="float32", **_messages(at)
+    )
 
+
+def _messages(at: Choices) -> dict[str, Any]:
+    return {
+        "cutoff": at["cutoff"],
+        "features": int(at["features"]),
+        "layers": int(at["layers"]),
+        "basis": int(at["basis"]),
+    }
+
+
+_CUTOFFS = (0.35, 0.5, 0.7)
+"""In nm: second, third and fourth neighbours."""
+
+_SPLINE = (
+    {"knots": 30, "cutoff": 0.6},
+    {"knots": (12, 30, 60), "cutoff": (0.4, 0.6, 0.9)},
+)
+"""Knobs: where they usually stand, and the values of each from cheap to dear."""
+
+# Bonds move by hundredths of the cutoff: few, wide radial functions see that, but learn it slowly.
+_FUNCTION = (
+    {"width": 24, "depth": 2, "radial": 24, "angular": 3, "cutoff": 0.5},
+    {
+        "width": (8, 24, 64),
+        "depth": (1, 2, 3),
+        "radial": (8, 16, 24, 40),
+        "angular": (1, 3, 5),
+        "cutoff": _CUTOFFS,
+    },
+)
+
+_MESSAGE = (
+    {"features": 32, "layers": 2, "basis": 16, "cutoff": 0.5},
+    {
+        "features": (8, 16, 32, 64),
+        "layers": (1, 2, 3),
+        "basis": (8, 16, 32),
+        "cutoff": _CUTOFFS,
+    },
+)
 
 _ENERGIES = 0.2
 """Weight of energies, in Å⁻²: they alone tell the conformers apart, whose passes no run crosses."""
@@ -172,6 +208,19 @@ _MESSAGES = FitConfig(
     method="adam", steps=4_000, batch=16, rate_network=5e-3, energy_weight=_ENERGIES
 )
 
+
+def _learned(
+    name: str,
+    summary: str,
+    make: Callable[[Choices], Builder],
+    knobs: tuple[Choices, Notches],
+    config: FitConfig,
+    *,
+    residues: bool = False,
+) -> Rung:
+    return Rung(name, summary, make(knobs[0]), config, residues, Knobs(make, *knobs))
+
+
 LADDER: dict[str, Rung] = {
     rung.name: rung
     for rung in (
@@ -182,25 +231,34 @@ LADDER: dict[str, Rung] = {
         Rung("harmonic", "harmonic bonds and angles", _harmonic, _MECHANICS),
         Rung("class1", "class I: torsions, charges, Lennard-Jones", _class_one, _MECHANICS),
         Rung("class2", "class II: anharmonic, all couplings", _class_two, _MECHANICS),
-        Rung(
+        _learned(
             "splines",
             "class II and a curve for each kind of pair",
-            _with(_class_two, _splines),
+            _on(_class_two, _splines),
+            _SPLINE,
             _MECHANICS,
         ),
-        Rung("acsf", "networks over symmetry functions", _alone(_symmetry_functions), _FUNCTIONS),
-        Rung("invariant", "invariant messages", _alone(_invariant), _MESSAGES),
-        Rung("equivariant", "equivariant messages", _alone(_equivariant), _MESSAGES),
-        Rung(
-            "delta",
-            "class II and networks over symmetry functions",
-            _with(_class_two, _symmetry_functions),
+        _learned(
+            "acsf",
+            "networks over symmetry functions",
+            _alone(_symmetry_functions),
+            _FUNCTION,
             _FUNCTIONS,
         ),
-        Rung(
+        _learned("invariant", "invariant messages", _alone(_invariant), _MESSAGE, _MESSAGES),
+        _learned("equivariant", "equivariant messages", _alone(_equivariant), _MESSAGE, _MESSAGES),
+        _learned(
+            "delta",
+            "class II and networks over symmetry functions",
+            _on(_class_two, _symmetry_functions),
+            _FUNCTION,
+            _FUNCTIONS,
+        ),
+        _learned(
             "amber14-delta",
             "Amber14, fitted, and networks over symmetry functions",
-            _with(_amber, _symmetry_functions),
+            _on(_amber, _symmetry_functions),
+            _FUNCTION,
             _FUNCTIONS,
             residues=True,
         ),
@@ -210,13 +268,14 @@ LADDER: dict[str, Rung] = {
 
 
 def ladder(name: str) -> Rung:
-    """A rung by name.
+    """A rung by name, its knobs turned as the name says: `delta-width8-cutoff0.4`.
 
     Raises:
-        ArgumentError: if there is none of that name.
+        ArgumentError: if there is none of that name, or no such knob.
     """
-    if name not in LADDER:
-        raise ArgumentError(
-            f"no kind of force field is called {name!r}", f"one of {', '.join(LADDER)}"
-        )
-    return LADDER[name]
+    kinds = sorted((kind for kind in LADDER if name.startswith(kind)), key=len)
+    for kind in reversed(kinds):
+        turned = parse_knobs(name.removeprefix(kind))
+        if turned is not None:
+            return LADDER[kind].with_knobs(turned)
+    raise ArgumentError(f"no kind of force field is called {name!r}", f"one of {', '.join(LADDER)}")
