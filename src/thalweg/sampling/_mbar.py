@@ -4,6 +4,7 @@ Source: Shirts & Chodera, J. Chem. Phys. 129, 124105 (2008).
 """
 
 import logging
+import math
 
 import jax
 import numpy as np
@@ -34,6 +35,10 @@ def mbar_free_energies(
     return free - free[0]
 
 
+_ALIKE = 1e-5
+"""Spread of the works, in k_B T, of states that hardly differ."""
+
+
 def bennett(
     forward: Float[np.ndarray, " m"], backward: Float[np.ndarray, " n"]
 ) -> tuple[float, float]:
@@ -54,9 +59,13 @@ def bennett(
     module = _pymbar()
     # Far from zero the self-consistent equation overflows: a constant is taken out and put back.
     middle = 0.5 * (float(np.mean(forward)) - float(np.mean(backward)))
-    with jax.numpy_dtype_promotion("standard"):
+    with jax.numpy_dtype_promotion("standard"), np.errstate(invalid="ignore"):
         found = module.other_estimators.bar(forward - middle, backward + middle)
-    return float(found["Delta_f"]) + middle, float(found["dDelta_f"])
+    error = float(found["dDelta_f"])
+    spread = max(float(np.std(forward)), float(np.std(backward)))
+    if spread < _ALIKE:  # the variance is a difference of two ones then, and may round below zero
+        error = spread / math.sqrt(len(forward) + len(backward))
+    return float(found["Delta_f"]) + middle, error
 
 
 def _pymbar():

@@ -24,3 +24,12 @@ def test_two_gaussian_wells(shift):
 
 def test_too_few_samples():
     assert all(np.isnan(bennett(np.zeros(1), np.zeros(5))))
+
+
+@pytest.mark.parametrize("spread", [0.0, 1e-9, 1e-6])
+def test_states_that_hardly_differ_have_a_small_error_and_no_nan(spread):
+    forward = 0.3 + spread * np.sin(np.arange(200.0))
+    backward = -0.3 + spread * np.cos(np.arange(300.0))
+    difference, error = bennett(forward, backward)
+    assert difference == pytest.approx(0.3, abs=1e-5)
+    assert 0.0 <= error <= max(spread, 1e-15)
