@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 _EVERY = 5.0
 """Seconds between lines of progress."""
 
-_WIDE = 130
-"""Columns that the table needs, however narrow the terminal is thought to be."""
+_WIDE = 118
+"""Columns that the table needs beside the names, however narrow the terminal is thought to be."""
 
 TABLE = "table.json"
 """Where a folder keeps its table."""
@@ -100,6 +100,8 @@ def draw_front(front: "Front", anchor: "Measurement | None", path: Path) -> None
     save_figure(plot_front(front, anchor), path)
 
 
+_MARK = " *"
+
 _COLUMNS = (
     ("energy / kcal/mol", "energy_rmse", ".3g"),
     ("force / kcal/(mol Å)", "force_rmse", ".3g"),
@@ -119,20 +121,21 @@ def show_front(front: "Front", anchor: "Measurement | None") -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("force field")
+    longest = max((len(record.name) for record in front.records), default=0)
+    table.add_column("force field", min_width=longest + len(_MARK))
     table.add_column("parameters", justify="right")
     for heading, _, _ in _COLUMNS:
         table.add_column(heading, justify="right", overflow="fold")
     best = set(front.best)
     for record in (*front.records, *([anchor] if anchor else [])):
-        mark = " *" if record in best else ""
+        mark = _MARK if record in best else ""
         table.add_row(
             record.name + mark,
             f"{record.parameters:,}",
             *(cell(getattr(record, field), form) for _, field, form in _COLUMNS),
         )
     console = data()
-    console.width = max(console.width, _WIDE)
+    console.width = max(console.width, _WIDE + longest)
     console.print(table)
 
 

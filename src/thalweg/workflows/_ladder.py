@@ -173,16 +173,17 @@ _SPLINE = (
     {"knots": 30, "cutoff": 0.6},
     {"knots": (12, 30, 60), "cutoff": (0.4, 0.6, 0.9)},
 )
-"""Knobs: where they usually stand, and the values of each from cheap to dear."""
+"""Knobs: where they usually stand, and the values of each from cheap to dear, those first that
+change the cost most."""
 
 # Bonds move by hundredths of the cutoff: few, wide radial functions see that, but learn it slowly.
 _FUNCTION = (
     {"width": 24, "depth": 2, "radial": 24, "angular": 3, "cutoff": 0.5},
     {
+        "angular": (1, 3, 5),
+        "radial": (8, 16, 24, 40),
         "width": (8, 24, 64),
         "depth": (1, 2, 3),
-        "radial": (8, 16, 24, 40),
-        "angular": (1, 3, 5),
         "cutoff": _CUTOFFS,
     },
 )

@@ -26,7 +26,8 @@ class Knobs:
     Attributes:
         make: A builder for every choice.
         usual: Where the knobs stand unless somebody turns them.
-        notches: Values of each knob to try, from cheap to dear; the usual one is among them.
+        notches: Values of each knob to try, from cheap to dear; the usual one is among them. Knobs
+            that come first are turned first.
     """
 
     make: Callable[[Choices], Builder]
