@@ -8,6 +8,7 @@
 - `write_csv`: the tables of a landscape for spreadsheets.
 - `forcefield_from_openmm`, `topology_from_openmm`: force fields from AMBER, CHARMM and GROMACS
   files through OpenMM; `to_openmm` brings them back.
+- `ase_calculator`, `openmm_force`: any force field in ASE and in OpenMM.
 - `topology_from_smiles`, `topology_from_xyz`, `topology_from_ase`: molecules, by RDKit.
 - `forcefield_from_mmff`, `generic_forcefield`: a force field for any organic molecule.
 - `system_from_structure`: a file of atoms and the name of a force field as a system.
@@ -24,6 +25,8 @@ Energies and forces of molecules, in kJ/mol and nm:
 """
 
 from ._ase import system_from_ase as system_from_ase
+from ._bridges import ase_calculator as ase_calculator
+from ._bridges import openmm_force as openmm_force
 from ._datasets import read_dataset as read_dataset
 from ._datasets import write_dataset as write_dataset
 from ._formats import load_network as load_network

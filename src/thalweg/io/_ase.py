@@ -59,7 +59,7 @@ def system_from_ase(
 
     Example: `system_from_ase(ase.build.molecule("CH4"), EMT)`
     """
-    _require_ase()
+    require_ase()
     source = atoms.calc if calculator is None else calculator
     if source is None:
         raise ArgumentError(
@@ -124,7 +124,7 @@ def _is_factory(source: Any) -> bool:
     )
 
 
-def _require_ase() -> None:
+def require_ase() -> None:
     try:
         import ase  # noqa: F401
     except ImportError as error:
