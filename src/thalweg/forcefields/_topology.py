@@ -140,6 +140,30 @@ class Topology:
         """Number of atoms."""
         return len(self.numbers)
 
+    def require_atoms(self, numbers: Int[np.ndarray, " atoms"], whose: str) -> None:
+        """Refuse atoms that are not these, in this order.
+
+        Args:
+            numbers: Atomic numbers.
+            whose: Where they come from, for the message.
+
+        Raises:
+            ArgumentError: naming the first atom that differs.
+        """
+        hint = "both must be of one molecule, its atoms in the same order"
+        if len(numbers) != self.n_atoms:
+            raise ArgumentError(
+                f"{whose} has {len(numbers)} atoms, the force field {self.n_atoms}", hint
+            )
+        wrong = np.flatnonzero(numbers != self.numbers)
+        if len(wrong):
+            k = int(wrong[0])
+            raise ArgumentError(
+                f"{whose}: atom {k} has atomic number {numbers[k]}, in the force field "
+                f"{self.numbers[k]}",
+                hint,
+            )
+
     @functools.cached_property
     def fingerprint(self) -> str:
         """Digest of everything in it."""

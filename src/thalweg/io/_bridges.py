@@ -51,7 +51,7 @@ def ase_calculator(forcefield: ForceField) -> Any:
         ) -> None:
             super().calculate(atoms, properties, system_changes)
             held: Any = self.atoms
-            _check_atoms(forcefield, held.numbers)
+            forcefield.topology.require_atoms(held.numbers, "the Atoms object")
             _check_box(forcefield, np.asarray(held.cell) / 10.0 if held.pbc.any() else None)
             energy, force = _evaluate(forcefield, held.positions / 10.0)
             self.results = {"energy": energy * unit, "forces": force * unit / 10.0}
@@ -118,22 +118,6 @@ def _evaluate(
     """Energy in kJ/mol and forces in kJ/(mol nm)."""
     energy, gradient = value_and_grad(forcefield, jnp.asarray(x.reshape(-1), float))
     return float(energy), -np.asarray(gradient, float).reshape(-1, 3)
-
-
-def _check_atoms(forcefield: ForceField, numbers: np.ndarray) -> None:
-    known = forcefield.topology.numbers
-    if len(numbers) != len(known):
-        raise ArgumentError(
-            f"there are {len(numbers)} atoms, the force field has {len(known)}",
-            "it is the energy of one molecule, its atoms in one order",
-        )
-    wrong = np.flatnonzero(numbers != known)
-    if len(wrong):
-        atom = wrong[0]
-        raise ArgumentError(
-            f"atom {atom} has atomic number {numbers[atom]}, in the force field {known[atom]}",
-            "it is the energy of one molecule, its atoms in one order",
-        )
 
 
 def _check_box(forcefield: ForceField, box: np.ndarray | None) -> None:

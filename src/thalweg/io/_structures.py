@@ -38,7 +38,7 @@ def system_from_structure(path: str | Path, forcefield: str | Path, *, charge: i
     elif Path(forcefield).is_file():
         mechanics = load_forcefield(forcefield).forcefield
         topology, positions = _read(path, charge)
-        _check_atoms(path, topology.numbers, mechanics, forcefield)
+        mechanics.topology.require_atoms(topology.numbers, str(path))
     else:
         raise ArgumentError(
             f"no force field is called {str(forcefield)!r}, and no such file exists",
@@ -56,25 +56,6 @@ def _read(path: Path, charge: int) -> tuple[Topology, np.ndarray]:
     positions = 0.1 * np.asarray(atoms.get_positions(), float)
     numbers = [int(z) for z in atoms.get_atomic_numbers()]
     return topology_from_structure(numbers, positions, charge=charge), positions
-
-
-def _check_atoms(
-    path: Path, numbers: np.ndarray, mechanics: ForceField, forcefield: str | Path
-) -> None:
-    wanted = mechanics.topology.numbers
-    if len(numbers) != len(wanted):
-        raise ArgumentError(
-            f"{path} has {len(numbers)} atoms and {forcefield} is for {len(wanted)}",
-            "a fitted force field belongs to one molecule",
-        )
-    wrong = np.flatnonzero(numbers != wanted)
-    if len(wrong):
-        k = int(wrong[0])
-        raise ArgumentError(
-            f"atom {k} of {path} has atomic number {numbers[k]}, and {forcefield} expects "
-            f"{wanted[k]}",
-            "give the atoms in the order of the molecule that it was fitted to",
-        )
 
 
 def amber_from_file(path: str | Path) -> tuple[ForceField, np.ndarray]:

@@ -61,7 +61,7 @@ def test_ase_refuses_other_atoms_and_cells(ethanol, hybrid):
     with pytest.raises(ArgumentError, match="atom 0 has atomic number"):
         other.get_potential_energy()
     fewer = ase.Atoms([1], [[0, 0, 0]], calculator=calculator)
-    with pytest.raises(ArgumentError, match="there are 1 atoms"):
+    with pytest.raises(ArgumentError, match="the Atoms object has 1 atoms"):
         fewer.get_potential_energy()
     periodic = ase.Atoms(
         ethanol.numbers, 10.0 * ethanol.positions, cell=[9, 9, 9], pbc=True, calculator=calculator

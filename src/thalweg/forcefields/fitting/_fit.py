@@ -182,20 +182,7 @@ def check_data(force_field: ForceField, dataset: Dataset, name: str) -> None:
     Raises:
         ArgumentError: naming the atom or the frame.
     """
-    numbers = force_field.topology.numbers
-    if len(numbers) != dataset.n_atoms:
-        raise ArgumentError(
-            f"{name} has {dataset.n_atoms} atoms, the force field {len(numbers)}",
-            "both must be of one molecule, its atoms in the same order",
-        )
-    wrong = np.flatnonzero(numbers != dataset.numbers)
-    if len(wrong):
-        k = wrong[0]
-        raise ArgumentError(
-            f"{name}: atom {k} has atomic number {dataset.numbers[k]}, in the force field "
-            f"{numbers[k]}",
-            "both must be of one molecule, its atoms in the same order",
-        )
+    force_field.topology.require_atoms(dataset.numbers, name)
     dataset.require_labels(name)
 
 
