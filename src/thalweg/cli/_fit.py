@@ -46,6 +46,15 @@ def fit(
             help="Force fields more: each turns one knob of one on the front by a notch.",
         ),
     ] = 0,
+    seeds: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Fits of each force field with networks, from first weights of their own: the "
+            "best on the validation frames is kept, and error bars contain them all.",
+        ),
+    ] = 1,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -141,6 +150,8 @@ def fit(
                 budget=seconds,
                 measuring=MeasureConfig(survival_ps=md, key=key),
                 turns=turns,
+                seeds=seeds,
+                key=key,
                 report=reporter,
                 stop=interrupts.asked,
             )

@@ -132,15 +132,11 @@ def show_front(front: "Front", anchor: "Measurement | None") -> None:
         table.add_row(
             record.name + mark,
             f"{record.parameters:,}",
-            *(cell(getattr(record, field), form) for _, field, form in _COLUMNS),
+            *(record.text(field, form) for _, field, form in _COLUMNS),
         )
     console = data()
     console.width = max(console.width, _WIDE + longest)
     console.print(table)
-
-
-def cell(value: float, form: str) -> str:
-    return format(value, form) if value == value and abs(value) != float("inf") else "-"
 
 
 def leading(front: "Front") -> str:

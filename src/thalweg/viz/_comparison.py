@@ -28,7 +28,9 @@ _FRONT = (
 )
 _ABOUT = (
     "Errors are root mean squares on trajectories that no fit has seen, a constant of energy "
-    "taken out; hot ones are out of distribution. Times are CPU time of one energy with forces "
+    "taken out; hot ones are out of distribution. Brackets hold standard errors in units of the "
+    "last digit: of errors, from the scatter between trajectories and, where there is more than "
+    "one, between fits. Times are CPU time of one energy with forces "
     "on one core, for a molecule alone and for each of many at once. Drifts are of the total "
     "energy, per atom. A star: no other force field beats it in speed and force error."
 )
@@ -136,16 +138,12 @@ def _front_table(front: Any, reference: Any) -> str:
     heads = ["force field", "parameters", *(head for head, _, _ in _FRONT), "lacks"]
     rows = []
     for record in (*front.records, *([reference] if reference is not None else [])):
-        cells = [_number(getattr(record, field), form) for _, field, form in _FRONT]
+        cells = [record.text(field, form) for _, field, form in _FRONT]
         star = " *" if record in best else ""
         rows.append(
             [record.name + star, f"{record.parameters:,}", *cells, ", ".join(record.broken)]
         )
     return _table(heads, rows)
-
-
-def _number(value: float, form: str) -> str:
-    return format(value, form) if value == value and abs(value) != float("inf") else "-"
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -28,7 +28,8 @@ def plot_front(
     """Draw errors of energies and of forces against CPU time, on logarithmic axes.
 
     Force fields that no other beats are full and joined, the others hollow; those whose bonds did
-    not all hold in molecular dynamics are crossed out. 1 kcal/mol is drawn.
+    not all hold in molecular dynamics are crossed out. Bars are standard errors, where they are
+    larger than the marker. 1 kcal/mol is drawn.
 
     Args:
         front: `thalweg.forcefields.fitting.Front`.
@@ -99,6 +100,9 @@ def _panel(ax: Any, records: Any, best: set[Any], field: str) -> None:
             continue
         color = GROUPS[k % len(GROUPS)]
         full = record in best
+        error = getattr(record, f"{field}_error")
+        if np.isfinite(error):
+            ax.plot([x, x], [max(y - error, 0.1 * y), y + error], color=color, linewidth=1.0)
         ax.plot(x, y, "o", color=color, markersize=5, markerfacecolor=color if full else "none")
         if record.survival < 1:
             ax.plot(x, y, "x", color=INK, markersize=8, linewidth=0.8)

@@ -16,7 +16,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from thalweg.core import StoreError, StoreMismatchError
+from thalweg.core import ArgumentError, StoreError, StoreMismatchError
 from thalweg.forcefields import ForceField, load_forcefield, save_forcefield
 from thalweg.forcefields.fitting import (
     Dataset,
@@ -26,6 +26,7 @@ from thalweg.forcefields.fitting import (
     Front,
     MeasureConfig,
     Measurement,
+    accuracy,
     affordable_steps,
     fit_forcefield,
     measure,
@@ -48,6 +49,8 @@ def design(  # noqa: PLR0913 - all but four have defaults
     budget: float | None = None,
     measuring: MeasureConfig | None = None,
     turns: int = 0,
+    seeds: int = 1,
+    key: int = 0,
     report: Report | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> Front:
@@ -57,26 +60,38 @@ def design(  # noqa: PLR0913 - all but four have defaults
     notch (the width of a network, its depth, its functions, its cutoff), where the gap between
     neighbours on the front is largest.
 
+    With `seeds` every candidate whose fit is random (networks: first weights, order of frames) is
+    fitted so many times. The fit that is best on the validation set is kept, and error bars contain
+    the scatter between all of them.
+
     Args:
         rungs: Candidates.
         molecule: Of which atoms.
         sets: Labelled frames.
-        folder: Where `NAME.json` (what was measured), `NAME.fit` (the fit's checkpoint) and
-            `NAME.forcefield.npz` are kept; a candidate that is there is not done again.
+        folder: Where `NAME.json` (what was measured), `NAME.fit` (the fit's checkpoint; of
+            further seeds `NAME.seed1.fit` and so on) and `NAME.forcefield.npz` are kept; a
+            candidate that is there, from as many seeds, is not done again.
         budget: CPU seconds for all fits together, shared equally; by default what each rung's own
             config takes.
         measuring: How much to simulate.
         turns: Candidates more that are found by turning knobs.
+        seeds: Fits of each candidate that is fitted at random.
+        key: Seed of the first; the others have the integers that follow.
         report: Told how it goes.
         stop: Asked now and then; once it says yes, `KeyboardInterrupt` ends it.
 
     Raises:
+        ArgumentError: if there are no seeds.
         StoreMismatchError: if the folder holds a candidate of that name fitted to other frames.
     """
-    share = None if budget is None else budget / max(len(rungs) + turns, 1)
+    if seeds < 1:
+        raise ArgumentError(f"seeds={seeds} must be at least 1")
+    fits = sum(seeds if rung.random else 1 for rung in rungs) + turns * seeds
+    share = None if budget is None else budget / max(fits, 1)
+    plan = _Plan(molecule, sets, folder, share, measuring, range(key, key + seeds), report, stop)
 
     def judged(rung: Rung) -> Measurement:
-        return _judged(rung, molecule, sets, folder, share, measuring, report, stop)
+        return _judged(rung, plan)
 
     known = {rung.name: rung for rung in rungs}
     records = [judged(rung) for rung in known.values()]
@@ -89,88 +104,98 @@ def design(  # noqa: PLR0913 - all but four have defaults
     return Front.of(records)
 
 
-def _judged(
-    rung: Rung,
-    molecule: Molecule,
-    sets: Sets,
-    folder: Path,
-    share: float | None,
-    measuring: MeasureConfig | None,
-    report: Report | None,
-    stop: Callable[[], bool] | None,
-) -> Measurement:
+@dataclasses.dataclass(frozen=True)
+class _Plan:
+    """What every candidate is fitted to and measured by; see `design`."""
+
+    molecule: Molecule
+    sets: Sets
+    folder: Path
+    share: float | None
+    measuring: MeasureConfig | None
+    seeds: range
+    report: Report | None
+    stop: Callable[[], bool] | None
+
+    def tell(self, now: PlanProgress) -> None:
+        if self.report:
+            self.report(now)
+
+
+def _judged(rung: Rung, plan: _Plan) -> Measurement:
     """A candidate fitted, measured and kept; what is kept already is read."""
-    path = folder / f"{rung.name}.json"
+    path = plan.folder / f"{rung.name}.json"
+    seeds = plan.seeds if rung.random else plan.seeds[:1]
     if path.exists():
-        return _read(path, rung.name, sets)
-    start = rung.build(molecule, sets.train)
-    fit = None
-    if rung.config is not None:
-        fit = _fitted(rung, rung.config, start, sets, folder, share, report, stop)
-    done = _measured(rung.name, start, fit, sets, measuring, report, stop)
+        done = _read(path, rung.name, plan.sets)
+        if done.fits >= len(seeds):
+            return done
+    if rung.config is None:
+        fit, start = None, rung.build(plan.molecule, plan.sets.train)
+        done = _measured(rung.name, start, None, plan)
+    else:
+        fits = [_fitted(rung, rung.config, place, seed, plan) for place, seed in enumerate(seeds)]
+        fit = min(fits, key=lambda fit: _or_worst(fit.validation))
+        done = _measured(rung.name, fit.force_field, fit, plan)
+        if len(fits) > 1:
+            sets = (plan.sets.test, plan.sets.hot)
+            here, there = ([accuracy(fit.force_field, data) for fit in fits] for data in sets)
+            done = done.among(here, there)
+        start = fit.force_field
     save_forcefield(
-        _stored(folder, rung.name),
-        start if fit is None else fit.force_field,
+        _stored(plan.folder, rung.name),
+        start,
         name=rung.name,
-        description=f"{rung.summary}; {molecule.name}, labels by {sets.train.method}",
+        description=f"{rung.summary}; {plan.molecule.name}, labels by {plan.sets.train.method}",
         certificate=_plain(dataclasses.asdict(done)),
     )
-    _write(path, done, fit, sets, rung)
+    _write(path, done, fit, plan.sets, rung)
     # The next one needs other programs. Each maps memory, of which processes have 65,530
     # mappings; a dozen force fields came to the end of them.
     jax.clear_caches()
     return done
 
 
-def _fitted(
-    rung: Rung,
-    config: FitConfig,
-    start: ForceField,
-    sets: Sets,
-    folder: Path,
-    share: float | None,
-    report: Report | None,
-    stop: Callable[[], bool] | None,
-) -> Fit:
-    plan = folder / f"{rung.name}.plan.json"
-    if plan.exists():
-        config = FitConfig(**json.loads(plan.read_text(encoding="utf-8")))
+def _or_worst(loss: float) -> float:
+    return loss if math.isfinite(loss) else math.inf
+
+
+def _fitted(rung: Rung, config: FitConfig, place: int, seed: int, plan: _Plan) -> Fit:
+    """One fit of a candidate, from one seed."""
+    start = rung.build(plan.molecule, plan.sets.train, seed)
+    planned = plan.folder / f"{rung.name}.plan.json"
+    if planned.exists():
+        config = FitConfig(**json.loads(planned.read_text(encoding="utf-8")))
     else:
-        if share is not None:
-            config = affordable_steps(start, sets.train, config, share)
-        _replace(plan, json.dumps(dataclasses.asdict(config)))
+        if plan.share is not None:
+            config = affordable_steps(start, plan.sets.train, config, plan.share)
+        _replace(planned, json.dumps(dataclasses.asdict(config)))
+    which = f", seed {place + 1} of {len(plan.seeds)}" if rung.random and plan.seeds[1:] else ""
 
     def tell(now: FitProgress) -> None:
-        if report:
-            detail = f"{now.force:.2f} kcal/(mol Å), {now.energy:.2f} kcal/mol"
-            report(PlanProgress("fit", rung.name, now.step, now.steps, detail, now.seconds))
+        detail = f"{now.force:.2f} kcal/(mol Å), {now.energy:.2f} kcal/mol"
+        name = f"{rung.name}{which}"
+        plan.tell(PlanProgress("fit", name, now.step, now.steps, detail, now.seconds))
 
+    checkpoint = plan.folder / f"{rung.name}{f'.seed{seed}' if place else ''}.fit"
     fit = fit_forcefield(
-        start, sets.train, sets.validation, config, checkpoint=folder / f"{rung.name}.fit",
-        report=tell, stop=stop,
+        start, plan.sets.train, plan.sets.validation, dataclasses.replace(config, key=seed),
+        checkpoint=checkpoint, report=tell, stop=plan.stop,
     )  # fmt: skip
     if fit.interrupted:
         raise KeyboardInterrupt
     return fit
 
 
-def _measured(
-    name: str,
-    start: ForceField,
-    fit: Fit | None,
-    sets: Sets,
-    config: MeasureConfig | None,
-    report: Report | None,
-    stop: Callable[[], bool] | None,
-) -> Measurement:
+def _measured(name: str, judged: ForceField, fit: Fit | None, plan: _Plan) -> Measurement:
     began = time.perf_counter()
-    if report:
-        report(PlanProgress("measure", name, 0, 1, "", 0.0))
-    judged = start if fit is None else fit.force_field
+    plan.tell(PlanProgress("measure", name, 0, 1, "", 0.0))
     spent = math.nan if fit is None else fit.seconds
-    found = measure(name, judged, sets.test, sets.hot, config, train_seconds=spent, stop=stop)
-    if report:
-        report(PlanProgress("measure", name, 1, 1, "", time.perf_counter() - began))
+    found = measure(
+        name, judged, plan.sets.test, plan.sets.hot, plan.measuring, train_seconds=spent,
+        stop=plan.stop,
+    )  # fmt: skip
+    plan.tell(PlanProgress("measure", name, 1, 1, "", time.perf_counter() - began))
     return found
 
 
@@ -306,6 +331,6 @@ def _stored(folder: Path, name: str) -> Path:
     return folder / f"{name}.forcefield.npz"
 
 
-def candidate(name: str, build: Builder, config: FitConfig | None = None) -> Rung:
+def candidate(name: str, make: Builder, config: FitConfig | None = None) -> Rung:
     """A candidate of your own for `design`."""
-    return Rung(name, "", build, config or FitConfig())
+    return Rung(name, "", make, config or FitConfig())

@@ -3,11 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
-from thalweg.core import ArgumentError
+from thalweg.core import ArgumentError, PRNGKey
 from thalweg.forcefields import (
     AbstractBlock,
     EquivariantMessages,
@@ -35,7 +34,7 @@ _ANGLE = 400.0
 """Usual stiffness of an angle, in kJ/(mol rad²)."""
 
 
-def _harmonic(molecule: Molecule, dataset: Dataset) -> ForceField:
+def _harmonic(molecule: Molecule, dataset: Dataset, key: PRNGKey) -> ForceField:
     """Bonds and angles whose lengths are the training set's means."""
     topology = molecule.topology()
     x = dataset.positions if len(dataset) else molecule.positions[None]
@@ -68,19 +67,19 @@ def _harmonic(molecule: Molecule, dataset: Dataset) -> ForceField:
     return ForceField(topology, blocks)
 
 
-def _stock(molecule: Molecule, dataset: Dataset) -> ForceField:
+def _stock(molecule: Molecule, dataset: Dataset, key: PRNGKey) -> ForceField:
     return forcefield_from_mmff(molecule.topology(), molecule.positions)
 
 
-def _class_one(molecule: Molecule, dataset: Dataset) -> ForceField:
+def _class_one(molecule: Molecule, dataset: Dataset, key: PRNGKey) -> ForceField:
     return generic_forcefield(molecule.topology(), molecule.positions, "I")
 
 
-def _class_two(molecule: Molecule, dataset: Dataset) -> ForceField:
+def _class_two(molecule: Molecule, dataset: Dataset, key: PRNGKey) -> ForceField:
     return generic_forcefield(molecule.topology(), molecule.positions, "II")
 
 
-def _amber(molecule: Molecule, dataset: Dataset) -> ForceField:
+def _amber(molecule: Molecule, dataset: Dataset, key: PRNGKey) -> ForceField:
     if not molecule.has_residues:
         raise ArgumentError(
             f"Amber14 needs names of residues and atoms, and {molecule.name} has none",
@@ -90,17 +89,17 @@ def _amber(molecule: Molecule, dataset: Dataset) -> ForceField:
     return amber_from_file(molecule.file)[0]
 
 
-Learned = Callable[[Topology, Dataset, Choices], AbstractBlock]
-"""Topology, training set and knobs in; a block with nothing learned yet out."""
+Learned = Callable[[Topology, Dataset, PRNGKey, Choices], AbstractBlock]
+"""Topology, training set, random numbers, knobs in; a block with nothing learned yet out."""
 
 
 def _on(mechanics: Builder, learned: Learned) -> Callable[[Choices], Builder]:
     """Molecular mechanics and what is learned on top of it, fitted together."""
 
     def make(choices: Choices) -> Builder:
-        def both(molecule: Molecule, dataset: Dataset) -> ForceField:
-            base = mechanics(molecule, dataset)
-            block = learned(base.topology, dataset, choices)
+        def both(molecule: Molecule, dataset: Dataset, key: PRNGKey) -> ForceField:
+            base = mechanics(molecule, dataset, key)
+            block = learned(base.topology, dataset, key, choices)
             return ForceField(base.topology, base.blocks | {"learned": block})
 
         return both
@@ -112,10 +111,10 @@ def _alone(learned: Learned) -> Callable[[Choices], Builder]:
     """A learned block, and a wall that keeps atoms apart where there are no data."""
 
     def make(choices: Choices) -> Builder:
-        def build(molecule: Molecule, dataset: Dataset) -> ForceField:
+        def build(molecule: Molecule, dataset: Dataset, key: PRNGKey) -> ForceField:
             topology = molecule.topology()
             wall = ZBLRepulsion.for_topology(topology)
-            block = learned(topology, dataset, choices)
+            block = learned(topology, dataset, key, choices)
             return ForceField(topology, {"wall": wall, "learned": block})
 
         return build
@@ -123,11 +122,13 @@ def _alone(learned: Learned) -> Callable[[Choices], Builder]:
     return make
 
 
-def _splines(topology: Topology, dataset: Dataset, at: Choices) -> AbstractBlock:
+def _splines(topology: Topology, dataset: Dataset, key: PRNGKey, at: Choices) -> AbstractBlock:
     return PairSplines.for_topology(topology, knots=int(at["knots"]), cutoff=at["cutoff"])
 
 
-def _symmetry_functions(topology: Topology, dataset: Dataset, at: Choices) -> AbstractBlock:
+def _symmetry_functions(
+    topology: Topology, dataset: Dataset, key: PRNGKey, at: Choices
+) -> AbstractBlock:
     descriptor = SymmetryDescriptor.even(
         len(set(topology.numbers.tolist())),
         cutoff=at["cutoff"],
@@ -136,7 +137,7 @@ def _symmetry_functions(topology: Topology, dataset: Dataset, at: Choices) -> Ab
     )
     block = SymmetryFunctions.for_topology(
         topology,
-        key=jax.random.key(0),
+        key=key,
         descriptor=descriptor,
         width=int(at["width"]),
         depth=int(at["depth"]),
@@ -145,16 +146,12 @@ def _symmetry_functions(topology: Topology, dataset: Dataset, at: Choices) -> Ab
     return block.calibrated(jnp.asarray(dataset.positions))
 
 
-def _invariant(topology: Topology, dataset: Dataset, at: Choices) -> AbstractBlock:
-    return InvariantMessages.for_topology(
-        topology, key=jax.random.key(0), dtype="float32", **_messages(at)
-    )
+def _invariant(topology: Topology, dataset: Dataset, key: PRNGKey, at: Choices) -> AbstractBlock:
+    return InvariantMessages.for_topology(topology, key=key, dtype="float32", **_messages(at))
 
 
-def _equivariant(topology: Topology, dataset: Dataset, at: Choices) -> AbstractBlock:
-    return EquivariantMessages.for_topology(
-        topology, key=jax.random.key(0), dtype="float32", **_messages(at)
-    )
+def _equivariant(topology: Topology, dataset: Dataset, key: PRNGKey, at: Choices) -> AbstractBlock:
+    return EquivariantMessages.for_topology(topology, key=key, dtype="float32", **_messages(at))
 
 
 def _messages(at: Choices) -> dict[str, Any]:

@@ -4,13 +4,13 @@ import dataclasses
 import re
 from collections.abc import Callable, Iterator, Mapping
 
-from thalweg.core import ArgumentError
+from thalweg.core import ArgumentError, PRNGKey, as_key
 from thalweg.forcefields import ForceField
 from thalweg.forcefields.fitting import Dataset, FitConfig
 from thalweg.io import Molecule
 
-Builder = Callable[[Molecule, Dataset], ForceField]
-"""A molecule and the training set in; a force field to be fitted out."""
+Builder = Callable[[Molecule, Dataset, PRNGKey], ForceField]
+"""A molecule, the training set and random numbers in; a force field to be fitted out."""
 
 Choices = Mapping[str, float | int]
 """Where the knobs stand, by name."""
@@ -42,7 +42,7 @@ class Rung:
     Attributes:
         name: What it is called; knobs that are turned are part of it: `delta-width8-cutoff0.4`.
         summary: What it is, in a few words.
-        build: Makes one for a molecule.
+        make: Makes one for a molecule.
         config: How it is fitted best; `None`: it is judged as it stands.
         residues: Whether the molecule's file must name residues and atoms.
         knobs: What can be chosen within it; `None`: nothing.
@@ -51,11 +51,26 @@ class Rung:
 
     name: str
     summary: str
-    build: Builder
+    make: Builder
     config: FitConfig | None
     residues: bool = False
     knobs: Knobs | None = None
     turned: Choices = dataclasses.field(default_factory=dict)
+
+    @property
+    def random(self) -> bool:
+        """Whether fits from other random numbers differ: not those of mechanics."""
+        return self.config is not None and self.config.method != "gauss-newton"
+
+    def build(self, molecule: Molecule, dataset: Dataset, key: PRNGKey | int = 0) -> ForceField:
+        """Make one for a molecule.
+
+        Args:
+            molecule: Of which atoms.
+            dataset: What it will be fitted to.
+            key: Draws the first weights of networks.
+        """
+        return self.make(molecule, dataset, as_key(key))
 
     def suits(self, molecule: Molecule) -> bool:
         """Whether it can be made for a molecule."""
@@ -84,7 +99,7 @@ class Rung:
         return dataclasses.replace(
             self,
             name=plain + suffix,
-            build=self.knobs.make({**known, **away}),
+            make=self.knobs.make({**known, **away}),
             turned={name: away[name] for name in known if name in away},
         )
 

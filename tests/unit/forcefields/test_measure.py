@@ -11,6 +11,8 @@ import pytest
 from thalweg.core import KJ, ArgumentError
 from thalweg.forcefields import Topology
 from thalweg.forcefields.fitting import (
+    KCAL,
+    Accuracy,
     Front,
     MeasureConfig,
     Measurement,
@@ -22,6 +24,7 @@ from thalweg.forcefields.fitting import (
     rattled,
     torsion_scan,
 )
+from thalweg.forcefields.fitting._measure import _jackknife, uncertain
 
 from .conftest import WATER, harmonic_water
 
@@ -80,6 +83,64 @@ def test_a_measured_force_field(labelled):
 def test_frames_without_a_number_are_counted(labelled):
     nan = harmonic_water(stiffness=math.nan)
     assert accuracy(nan, labelled).nonfinite == len(labelled)
+
+
+def test_the_jackknife_of_a_mean_is_its_standard_error():
+    values = np.sin(np.arange(40.0) ** 2)
+    groups = np.repeat(np.arange(8), 5)
+    means = values.reshape(8, 5).mean(axis=1)
+    found = _jackknife(lambda kept: values[kept].mean(), groups)
+    assert found == pytest.approx(means.std(ddof=1) / math.sqrt(8), rel=1e-12)
+    assert math.isnan(_jackknife(lambda kept: 1.0, np.zeros(5)))
+
+
+@pytest.mark.statistical
+def test_error_bars_of_errors_cover_those_of_many_frames(labelled):
+    """Groups with an error of their own: the jackknife sees what single frames do not."""
+    exact, rng = harmonic_water(), jax.random.key(5)
+    groups = np.repeat(np.arange(10, dtype=np.int32), 4)
+    rows = np.arange(40) % len(labelled)
+    inside = 0
+    for trial in range(60):
+        shared, own = (
+            np.asarray(jax.random.normal(jax.random.fold_in(rng, 2 * trial + k), (n,)))
+            for k, n in enumerate((10, 40))
+        )
+        data = dataclasses.replace(labelled[rows], groups=groups)
+        off = KCAL * (2.0 * shared[groups] + 0.1 * own)
+        found = accuracy(exact, dataclasses.replace(data, energies=data.energies + off))
+        inside += abs(found.energy_rmse - 2.0) < 2 * found.energy_rmse_error
+    # 95 % of normal errors, fewer of ten groups; frames taken as independent cover about half.
+    assert inside >= 48
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "text"),
+    [
+        (0.8734, 0.052, "0.87(5)"),
+        (1.684, 0.132, "1.68(13)"),
+        (17.23, 2.3, "17(2)"),
+        (171.4, 12.0, "171(12)"),
+        (-0.0002, 0.013, "-0.000(13)"),
+        (1.234e-5, 4e-7, "1.23(4)e-05"),
+        (0.123456, math.nan, "0.123"),
+        (2.0, 0.0, "2"),
+        (math.nan, 1.0, "-"),
+        (math.inf, 1.0, "-"),
+    ],
+)
+def test_numbers_with_errors_in_brackets(value, error, text):
+    assert uncertain(value, error) == text
+
+
+def test_fits_that_differ_widen_the_error():
+    record = _record("x", 1.0, 2.0, force_rmse_error=0.3, energy_rmse_error=0.0)
+    fits = [Accuracy(1.0, 0.1, force, 0.3, force, force, 0) for force in (1.6, 2.0, 2.4)]
+    wide = record.among(fits, fits)
+    assert wide.fits == 3
+    assert wide.force_rmse_error == pytest.approx(0.5)
+    assert wide.energy_rmse_error == 0.0
+    assert wide.text("force_rmse", ".3g") == "2.0(5)"
 
 
 @pytest.mark.slow

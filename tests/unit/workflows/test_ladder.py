@@ -1,13 +1,18 @@
 """Kinds of force field, their knobs, and which of them is turned next."""
 
+import dataclasses
+
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from thalweg.core import ArgumentError
-from thalweg.forcefields.fitting import Dataset, Front, MeasureConfig, Measurement
+from thalweg.forcefields import ForceField
+from thalweg.forcefields.fitting import Dataset, FitConfig, Front, MeasureConfig, Measurement
 from thalweg.forcefields.fitting._parameters import Parameters
 from thalweg.io import EnergyLabels, label, molecule
-from thalweg.workflows import LADDER, Knobs, Rung, Sets, design, ladder, load_fitted
+from thalweg.workflows import LADDER, Knobs, Rung, Sets, candidate, design, ladder, load_fitted
 from thalweg.workflows._walk import next_rung
 
 
@@ -105,7 +110,7 @@ def test_design_turns_knobs_and_does_nothing_twice(water, tmp_path):
     built = []
 
     def make(choices):
-        def build(of, data):
+        def build(of, data, key):
             built.append(dict(choices))
             return LADDER["harmonic"].build(of, data)
 
@@ -124,3 +129,53 @@ def test_design_turns_knobs_and_does_nothing_twice(water, tmp_path):
     assert {record.name for record in again.records} == names
     assert len(built) == len(names)
     assert load_fitted(tmp_path, max(names)).topology.n_atoms == 3
+
+
+def test_more_seeds_are_more_fits_and_a_wider_error(water, tmp_path):
+    found, frames = water
+    begun = []
+
+    def make(of, data, key):
+        """Bonds off by a random tenth: after one step of Adam the seeds still differ."""
+        begun.append(float(jax.random.uniform(key)))
+        start = LADDER["harmonic"].build(of, data)
+        bonds = start.blocks["bonds"]
+        moved = dataclasses.replace(bonds, length=bonds.length * (1 + 0.1 * begun[-1]))
+        return ForceField(start.topology, start.blocks | {"bonds": moved})
+
+    rung = candidate("mine", make, FitConfig(method="adam", steps=1, every=1))
+    labelled = label(frames, EnergyLabels(LADDER["harmonic"].build(found, frames), "harmonic"))
+    labelled = dataclasses.replace(labelled, groups=np.arange(len(labelled), dtype=np.int32))
+    sets = Sets(labelled, labelled, labelled, labelled)
+    short = MeasureConfig(survival_ps=0.01, nve_ps=0.01, properties=())
+
+    def run(seeds):
+        (record,) = design(
+            [rung], found, sets, folder=tmp_path, measuring=short, seeds=seeds, key=4
+        ).records
+        return record
+
+    one, first = run(1), list(begun)
+    assert (one.fits, len(first)) == (1, 1)
+    three = run(3)
+    assert three.fits == 3
+    assert begun[1:] == [float(jax.random.uniform(jax.random.key(4 + k))) for k in range(3)]
+    assert begun[0] == begun[1]
+    # The one whose bonds were least off is kept, and what the others scatter is in the error.
+    assert three.force_rmse <= one.force_rmse
+    assert three.force_rmse_error > 1.5 * one.force_rmse_error > 0
+    assert run(3) == run(2) == three
+    assert len(begun) == 4
+    with pytest.raises(ArgumentError, match="seeds=0"):
+        run(0)
+
+
+def test_mechanics_is_fitted_once(water, tmp_path):
+    assert [name for name, rung in LADDER.items() if rung.random] == [
+        "acsf", "invariant", "equivariant", "delta", "amber14-delta"
+    ]  # fmt: skip
+    one, other = (
+        LADDER["acsf"].build(*water, key).blocks["learned"] for key in (0, 1)
+    )  # fmt: skip
+    same = jax.tree.map(lambda a, b: bool(jnp.array_equal(a, b)), one, other)
+    assert not all(jax.tree.leaves(same))

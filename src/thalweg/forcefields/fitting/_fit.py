@@ -141,6 +141,11 @@ class Fit:
         """Error of forces on the validation set, in kcal/(mol Å)."""
         return float(self.history["force"][self.best])
 
+    @property
+    def validation(self) -> float:
+        """Loss on the validation set, without prior."""
+        return float(self.history["validation"][self.best])
+
 
 def fit_forcefield(
     force_field: ForceField,

@@ -4,7 +4,7 @@ import dataclasses
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -42,20 +42,25 @@ class Accuracy:
 
     Attributes:
         energy_rmse: In kcal/mol.
+        energy_rmse_error: Its standard error by the jackknife over groups of frames, each of which
+            is one trajectory; NaN for a single group.
         force_rmse: Of components, in kcal/(mol Å).
+        force_rmse_error: Its standard error, likewise.
         force_mae: Of components, in kcal/(mol Å).
         force_p95: 95th percentile of the errors of components, in kcal/(mol Å).
         nonfinite: Frames on which the force field gives no number; the errors leave them out.
     """
 
     energy_rmse: float
+    energy_rmse_error: float
     force_rmse: float
+    force_rmse_error: float
     force_mae: float
     force_p95: float
     nonfinite: int
 
 
-_NOTHING = Accuracy(math.nan, math.nan, math.nan, math.nan, 0)
+_NOTHING = Accuracy(math.nan, math.nan, math.nan, math.nan, math.nan, math.nan, 0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,10 +110,15 @@ class Measurement:
         parameters: Numbers that a fit may change.
         energy_rmse: On the test set, in kcal/mol, a constant taken out.
         force_rmse: On the test set, of components, in kcal/(mol Å).
+        energy_rmse_error: Standard error, from the scatter between the set's trajectories and, of
+            more than one fit, between fits.
+        force_rmse_error: The same.
         force_mae: The same, mean absolute.
         force_p95: The same, 95th percentile.
         ood_energy_rmse: On the set out of distribution.
         ood_force_rmse: On the set out of distribution.
+        ood_energy_rmse_error: Standard error, as above.
+        ood_force_rmse_error: Standard error, as above.
         ood_ratio: `ood_force_rmse / force_rmse`.
         micros: CPU microseconds of one energy with forces, alone.
         micros_100: The same of 100 replicas at once, for each.
@@ -124,6 +134,7 @@ class Measurement:
         drift_1fs_error: Its standard error.
         broken: Names of the properties that it lacks.
         train_seconds: Time of the fit; NaN if it was not fitted.
+        fits: How many fits from other random numbers it is the best of, on the validation set.
         load: Load average of the machine over its cores while it was timed.
     """
 
@@ -133,8 +144,12 @@ class Measurement:
     force_rmse: float
     force_mae: float
     force_p95: float
+    energy_rmse_error: float = math.nan
+    force_rmse_error: float = math.nan
     ood_energy_rmse: float = math.nan
     ood_force_rmse: float = math.nan
+    ood_energy_rmse_error: float = math.nan
+    ood_force_rmse_error: float = math.nan
     ood_ratio: float = math.nan
     micros: float = math.nan
     micros_100: float = math.nan
@@ -150,7 +165,28 @@ class Measurement:
     drift_1fs_error: float = math.nan
     broken: tuple[str, ...] = ()
     train_seconds: float = math.nan
+    fits: int = 1
     load: float = math.nan
+
+    def among(self, here: Sequence[Accuracy], there: Sequence[Accuracy]) -> "Measurement":
+        """The same with error bars that contain the scatter between fits.
+
+        Args:
+            here: Errors of all fits on the test set, its own among them.
+            there: The same on the set out of distribution.
+        """
+        widened: dict[str, float] = {}
+        for before, fits in (("", here), ("ood_", there)):
+            for name in ("energy_rmse", "force_rmse"):
+                scatter = float(np.std([getattr(fit, name) for fit in fits], ddof=1))
+                field = f"{before}{name}_error"
+                widened[field] = math.hypot(getattr(self, field), scatter)
+        return dataclasses.replace(self, fits=len(here), **widened)
+
+    def text(self, field: str, form: str) -> str:
+        """A field for a table: `0.87(5)` if it has an error, `-` if it is no number."""
+        value = getattr(self, field)
+        return uncertain(value, getattr(self, f"{field}_error", math.nan), form)
 
     @staticmethod
     def from_facts(facts: dict[str, Any]) -> "Measurement":
@@ -158,6 +194,22 @@ class Measurement:
         fields: dict[str, Any] = {k: math.nan if v is None else v for k, v in facts.items()}
         fields["broken"] = tuple(fields.get("broken", ()))
         return Measurement(**fields)
+
+
+def uncertain(value: float, error: float, form: str = ".3g") -> str:
+    """A number with its error in units of its last digit, `0.87(5)`; without one, by `form`."""
+    if not math.isfinite(value):
+        return "-"
+    if not (math.isfinite(error) and error > 0):
+        return format(value, form)
+    size = math.floor(math.log10(max(abs(value), error)))
+    power = size if not -4 < size < 6 else 0
+    value, error = value / 10.0**power, error / 10.0**power
+    # One digit of the error, two if the first is a 1: 0.13 says more than 0.1.
+    leading = math.floor(math.log10(error))
+    digits = max(0, -leading + (error < 2 * 10.0**leading))
+    shown = f"{value:.{digits}f}({round(error * 10**digits)})"
+    return f"{shown}e{power:+03d}" if power else shown
 
 
 def accuracy(force_field: ForceField, dataset: Dataset) -> Accuracy:
@@ -171,14 +223,34 @@ def accuracy(force_field: ForceField, dataset: Dataset) -> Accuracy:
     good = np.isfinite(energy) & np.all(np.isfinite(force), axis=(1, 2))
     if not good.any():
         return dataclasses.replace(_NOTHING, nonfinite=len(dataset))
-    energy, parts = energy[good] - energy[good].mean(), np.abs(force[good]).reshape(-1)
+    energy, force, groups = energy[good], force[good], dataset.groups[good]
+    squares = np.mean(force**2, axis=(1, 2))
+
+    def energy_rmse(kept: np.ndarray) -> float:
+        return float(np.std(energy[kept]))
+
+    def force_rmse(kept: np.ndarray) -> float:
+        return float(np.sqrt(np.mean(squares[kept])))
+
+    every, parts = np.ones(len(energy), bool), np.abs(force).reshape(-1)
     return Accuracy(
-        float(np.sqrt(np.mean(energy**2))),
-        float(np.sqrt(np.mean(parts**2))),
+        energy_rmse(every),
+        _jackknife(energy_rmse, groups),
+        force_rmse(every),
+        _jackknife(force_rmse, groups),
         float(parts.mean()),
         float(np.percentile(parts, 95)),
         int(np.sum(~good)),
     )
+
+
+def _jackknife(statistic: Callable[[np.ndarray], float], groups: np.ndarray) -> float:
+    """Standard error of a statistic of frames, from leaving out one group after the other."""
+    names = np.unique(groups)
+    if len(names) < 2:
+        return math.nan
+    left = np.array([statistic(groups != name) for name in names])
+    return float(np.sqrt((len(names) - 1) * np.mean((left - left.mean()) ** 2)))
 
 
 def speed(energy: AbstractEnergy, positions: np.ndarray) -> Speed:
@@ -241,16 +313,21 @@ def measure(
         parameters=_count(force_field),
         energy_rmse=here.energy_rmse,
         force_rmse=here.force_rmse,
+        energy_rmse_error=here.energy_rmse_error,
+        force_rmse_error=here.force_rmse_error,
         force_mae=here.force_mae,
         force_p95=here.force_p95,
         ood_energy_rmse=there.energy_rmse,
         ood_force_rmse=there.force_rmse,
+        ood_energy_rmse_error=there.energy_rmse_error,
+        ood_force_rmse_error=there.force_rmse_error,
         ood_ratio=there.force_rmse / here.force_rmse if here.force_rmse > 0 else math.nan,
         micros=timed.micros[0],
         micros_100=timed.micros[1],
         micros_1000=timed.micros[2],
         compile_seconds=timed.compile_seconds,
         train_seconds=train_seconds,
+        fits=1,
         load=load,
         broken=_broken(force_field, test, config),
         **_moving(force_field, test, config, stop),
