@@ -8,9 +8,10 @@ import pytest
 from typer.testing import CliRunner
 
 from thalweg.cli._app import app
+from thalweg.cli._values import plain
 from thalweg.forcefields.fitting import Dataset
 from thalweg.io import Xtb, label
-from thalweg.workflows import SamplingConfig
+from thalweg.workflows import LandscapeAgreement, LandscapeAgreements, SamplingConfig
 
 pytest.importorskip("tblite")
 pytest.importorskip("ase")
@@ -166,3 +167,18 @@ def test_landscapes_need_a_fit_that_came_to_its_end(fitted, folder):
     done = CliRunner().invoke(app, ["compare", str(folder), "--landscapes", "class2"])
     assert done.exit_code != 0
     assert "no force field 'class2'" in done.output
+
+
+def test_a_folder_with_landscapes_is_compared_again(fitted, folder, tmp_path):
+    """What the first comparison of landscapes wrote is no force field, and is shown."""
+    folder = shutil.copytree(folder, tmp_path / "water")
+    record = LandscapeAgreement(
+        name="reference", minima=1, transition_states=0, matched_minima=1, of_minima=1,
+        displacement=0.0, energy_error=0.0, matched_transition_states=0, of_transition_states=0,
+        barrier_error=0.0, heat_capacity=0.0,
+    )  # fmt: skip
+    facts = LandscapeAgreements((record,), (1, None), 300.0).to_dict()
+    (folder / "landscapes.table.json").write_text(json.dumps(plain(facts)), encoding="utf-8")
+    done = CliRunner().invoke(app, ["compare", str(folder), "--json"])
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["landscapes"]["records"][0]["name"] == "reference"

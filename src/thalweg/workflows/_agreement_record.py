@@ -5,18 +5,17 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
 from thalweg.core import ArgumentError, Outcome, System, solve_many
 from thalweg.forcefields.fitting import KCAL
 from thalweg.kinetics import rate
 from thalweg.landscape import Landscape
-from thalweg.search import Climb, quench_many
+from thalweg.search import quench_many
 from thalweg.thermo import HarmonicEnsemble
 
 from ._config import MapConfig
-from ._searches import Solvers
+from ._searches import Solvers, climbs_at
 
 _ANGSTROM = 10.0
 """Å in a nm."""
@@ -220,10 +219,8 @@ class Judge:
         if not self.network.n_transition_states:
             return np.zeros(0), np.zeros(0, bool)
         saddles = [self.target.transition_state(int(k)) for k in self.network.ts_ids]
-        points = np.stack([known(s.x) for s in saddles])
-        start = Climb(
-            jnp.asarray(points), jnp.asarray(np.stack([known(s.direction) for s in saddles]))
-        )
+        start = climbs_at(saddles)
+        points = np.asarray(start.x)
         done = solve_many(system, Solvers.of(MapConfig.suited_to(system)).climb, start)
         good = done.outcome == Outcome.success
         moved = self._moved(system, points, done.x)
@@ -298,9 +295,3 @@ def _nearest(system: System, ended: np.ndarray, moved: np.ndarray, good: np.ndar
 
 def _rms(values: np.ndarray) -> float:
     return float(np.sqrt(np.mean(values**2))) if len(values) else math.nan
-
-
-def known(x: np.ndarray | None) -> np.ndarray:
-    """Coordinates of a point that has some."""
-    assert x is not None
-    return x

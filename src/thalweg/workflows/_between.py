@@ -11,7 +11,7 @@ import dataclasses
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -37,18 +37,12 @@ from thalweg.landscape import (
     pathway,
     single_ended,
 )
-from thalweg.search import EigenvectorFollowing, Newton, quench_many
+from thalweg.search import quench_many
 
 from ._between_record import Between, BetweenProgress, energies_at, line_profile
 from ._config import MapConfig, versions
 from ._map import store_header
-from ._searches import Links, band_climbs, displaced_starts
-
-_NEWTON_LANES = 16
-"""Lanes that follow exact Hessians: the fewer, the less does any wait for the slowest."""
-
-_VALLEY = 0.03
-"""Longest step of a descent that is to stay in its valley."""
+from ._searches import Links, Solvers, band_climbs, displaced_starts
 
 _BESIDE = (0.05, 0.3)
 """Displacements of climbs where bands are at a loss, in units of `length`."""
@@ -65,8 +59,7 @@ class BetweenConfig:
         patience: Rounds without a lower barrier after which a connected pair counts as done.
         pairs: Bands in a round.
         climbs: Climbs beside minima in a round in which no band is left to try.
-        hessian: Whether searches follow exact Hessians (`Newton`); `None` does so where a
-            map would: for a few hundred coordinates of an energy that is ill-conditioned by design.
+        hessian: Whether searches follow Hessians, see `MapConfig`; `None` does as a map would.
         lanes: Width of the engine; `None` suits the device.
     """
 
@@ -76,7 +69,7 @@ class BetweenConfig:
     patience: int = 3
     pairs: int = 8
     climbs: int = 64
-    hessian: bool | None = None
+    hessian: bool | Literal["climbs", "updated"] | None = None
     lanes: int | None = None
 
     def __post_init__(self):
@@ -118,9 +111,36 @@ def path_between(
         SolveError: if a point does not lead to a certified minimum.
         StoreMismatchError: if the store belongs to another system.
     """
-    require_x64()
     config = dataclasses.replace(config or BetweenConfig(), **wishes)
+    began = time.perf_counter()
     ends = np.stack([_checked(system, x, name) for x, name in ((a, "a"), (b, "b"))])
+    joined = join_ends(system, ends, store, config, report=report, interrupted=interrupted)
+    return _compare(system, ends, joined, began)
+
+
+Stopped = Literal["same minimum", "no lower path", "rounds", "budget", "interrupted"]
+
+
+class Joined(NamedTuple):
+    """What a search between two points leaves: the minima that they lead to, and all it found."""
+
+    ids: tuple[int, int]
+    polished: Float[np.ndarray, "2 dof"]
+    network: TransitionNetwork
+    stopped: Stopped
+
+
+def join_ends(
+    system: System,
+    ends: Float[np.ndarray, "2 dof"],
+    store: str | Path,
+    config: BetweenConfig,
+    *,
+    report: Callable[[BetweenProgress], None] | None = None,
+    interrupted: Callable[[], bool] | None = None,
+) -> Joined:
+    """Search between two points, and add what is found to a store; see `path_between`."""
+    require_x64()
     check_energy(system)
     began = time.perf_counter()
     with Store.open(store, store_header(system)) as opened:
@@ -134,8 +154,7 @@ def path_between(
             status = "interrupted" if stopped == "interrupted" else "finished"
         finally:
             opened.end_run(status)
-        network = opened.load_network(points=True)
-    return _compare(system, network, ids, ends, polished, stopped, began)
+        return Joined(ids, polished, opened.load_network(points=True), stopped)
 
 
 def _checked(system: System, x: ArrayLike, name: str) -> Float[np.ndarray, " dof"]:
@@ -155,14 +174,11 @@ class _Search:
 
     def __init__(self, system: System, store: Store, config: BetweenConfig):
         self.system, self.store, self.config = system, store, config
-        suited = MapConfig.suited_to(system).hessian is True
-        self.hessian = suited if config.hessian is None else config.hessian
-        self.lanes = _NEWTON_LANES if self.hessian and config.lanes is None else config.lanes
+        wishes = {} if config.hessian is None else {"hessian": config.hessian}
+        suited = MapConfig.suited_to(system, lanes=config.lanes, **wishes)
+        self.solvers = Solvers.of(suited)
         self.collector = Collector(
-            system,
-            store,
-            width=self.lanes,
-            minimiser=Newton(max_step=_VALLEY) if self.hessian else None,
+            system, store, width=self.solvers.lanes, minimiser=self.solvers.valley
         )
         self.links = Links(system)
         self.item = int(store.state.get("item", 0))
@@ -180,8 +196,7 @@ class _Search:
     ) -> tuple[tuple[int, int], Float[np.ndarray, "2 dof"]]:
         """The minima that the two points lead to: their ids, and the images that were reached."""
         began = time.perf_counter()
-        minimiser = Newton(max_step=_VALLEY) if self.hessian else None
-        finished = quench_many(self.system, ends, minimiser, width=self.lanes)
+        finished = quench_many(self.system, ends, self.solvers.valley, width=self.solvers.lanes)
         found = self.collector.minima(finished, self._take(2))
         self._commit("minimise", 2, time.perf_counter() - began)
         for place, name in ((0, "a"), (1, "b")):
@@ -200,7 +215,7 @@ class _Search:
         began: float,
         report: Callable[[BetweenProgress], None] | None,
         interrupted: Callable[[], bool] | None,
-    ) -> Literal["same minimum", "no lower path", "rounds", "budget", "interrupted"]:
+    ) -> Stopped:
         """Rounds of searches until nothing lower turns up."""
         if ids[0] == ids[1]:
             return "same minimum"
@@ -289,7 +304,7 @@ class _Search:
     def _climb(
         self, starts: Any, items: Int[np.ndarray, " items"], sources: Int[np.ndarray, "items 2"]
     ) -> Int[np.ndarray, " items"]:
-        finished = solve_many(self.system, EigenvectorFollowing(), starts, width=self.config.lanes)
+        finished = solve_many(self.system, self.solvers.climb, starts, width=self.solvers.lanes)
         return self.collector.saddles(finished, items, sources)
 
 
@@ -308,14 +323,9 @@ def _components_below(network: TransitionNetwork, level: float) -> Int[np.ndarra
 
 
 def _compare(
-    system: System,
-    network: TransitionNetwork,
-    ids: tuple[int, int],
-    ends: Float[np.ndarray, "2 dof"],
-    polished: Float[np.ndarray, "2 dof"],
-    stopped: Literal["same minimum", "no lower path", "rounds", "budget", "interrupted"],
-    began: float,
+    system: System, ends: Float[np.ndarray, "2 dof"], joined: Joined, began: float
 ) -> Between:
+    ids, polished, network, stopped = joined
     a, b = _positions(network, ids)
     found = network.lowest_barrier(a, b)
     image, near = system.symmetry.align(polished[0], polished[1])

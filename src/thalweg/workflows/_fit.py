@@ -39,6 +39,9 @@ from ._walk import next_rung
 
 _VERSION = 1
 
+_TABLE = "table.json"
+"""How the names end of what commands keep beside the force fields."""
+
 
 def design(  # noqa: PLR0913 - all but four have defaults
     rungs: Sequence[Rung],
@@ -275,7 +278,7 @@ def read_front(folder: str | Path, axes: Sequence[str] = ("micros", "force_rmse"
     names = [
         path
         for path in sorted(where.glob("*.json"))
-        if not path.name.endswith(".plan.json") and path.name != "table.json"
+        if not path.name.endswith((".plan.json", _TABLE))
     ]
     if not names:
         raise StoreError(f"{where} holds no measured force field", "`thalweg fit` makes some")

@@ -1,6 +1,7 @@
 """With what a map searches, and where climbs begin: beside a minimum, or on a band between two."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +12,7 @@ from thalweg.core import AbstractSolver, PRNGKey, System, retract_rows, solve_ma
 from thalweg.landscape import (
     PairDistances,
     TransitionNetwork,
+    TransitionState,
     between_components,
     fingerprints,
     missing_links,
@@ -152,6 +154,17 @@ def displaced_starts(
         retract_rows(system.space, np.concatenate(starts)[drawn]),
         np.concatenate(directions)[drawn],
     )
+
+
+def climbs_at(saddles: Sequence[TransitionState]) -> Climb:
+    """Climbs that begin at transition states of another energy, along their directions."""
+    points, directions = [], []
+    for saddle in saddles:
+        assert saddle.x is not None
+        assert saddle.direction is not None
+        points.append(saddle.x)
+        directions.append(saddle.direction)
+    return Climb(jnp.asarray(np.stack(points)), jnp.asarray(np.stack(directions)))
 
 
 class Links:
