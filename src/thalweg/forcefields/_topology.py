@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import hashlib
 import itertools
+import operator
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -55,7 +56,7 @@ class Topology:
     def from_bonds(
         cls,
         numbers: Sequence[int],
-        bonds: Iterable[tuple[int, int]],
+        bonds: Iterable[Sequence[int] | np.ndarray],
         *,
         masses: Sequence[float],
         impropers: Iterable[tuple[int, int, int, int]] = (),
@@ -76,8 +77,8 @@ class Topology:
             names: Names of the atoms; by default `"atom 0"`, ….
 
         Raises:
-            ArgumentError: if a bond names an atom that does not exist, an atom twice, or a bond is
-                given twice.
+            ArgumentError: if a bond is no pair of whole numbers, names an atom that does not exist
+                or an atom twice, or is given twice.
         """
         elements = np.asarray(numbers, np.int32)
         n = len(elements)
@@ -116,7 +117,11 @@ class Topology:
                     "give one for each atom",
                 )
         checks = [
-            ("numbers", (self.numbers < 0) | (self.numbers > _ELEMENTS), "an element has 1 to 118"),
+            (
+                "numbers",
+                (self.numbers < 0) | (self.numbers > _ELEMENTS),
+                "an element has 1 to 118, a site without one 0",
+            ),
             ("masses", ~(np.isfinite(self.masses) & (self.masses >= 0)), "masses are in dalton"),
         ]
         for field, wrong, mend in checks:
@@ -183,21 +188,27 @@ class Topology:
         return isinstance(other, Topology) and other.fingerprint == self.fingerprint
 
 
-def _checked_bonds(bonds: Iterable[tuple[int, int]], n: int) -> list[tuple[int, int]]:
+def _checked_bonds(bonds: Iterable[Sequence[int] | np.ndarray], n: int) -> list[tuple[int, int]]:
     seen: set[tuple[int, int]] = set()
-    for i, j in bonds:
-        pair = (int(min(i, j)), int(max(i, j)))
+    for bond in bonds:
+        try:
+            i, j = (operator.index(atom) for atom in bond)
+        except (TypeError, ValueError):
+            raise ArgumentError(
+                f"bond {tuple(bond)} is no pair of atoms", "give two whole numbers"
+            ) from None
+        pair = (min(i, j), max(i, j))
         if i == j or pair[0] < 0 or pair[1] >= n:
             raise ArgumentError(
-                f"bond {i}-{j} does not join two of the {n} atoms", "atoms are counted from 0"
+                f"bond ({i}, {j}) does not join two of the {n} atoms", "atoms are counted from 0"
             )
         if pair in seen:
-            raise ArgumentError(f"bond {i}-{j} is given twice", "give each bond once")
+            raise ArgumentError(f"bond ({i}, {j}) is given twice", "give each bond once")
         seen.add(pair)
     return sorted(seen)
 
 
-def _neighbours(bonds: Iterable[tuple[int, int]], n: int) -> list[set[int]]:
+def _neighbours(bonds: Iterable[Sequence[int] | np.ndarray], n: int) -> list[set[int]]:
     near: list[set[int]] = [set() for _ in range(n)]
     for i, j in bonds:
         near[i].add(j)
