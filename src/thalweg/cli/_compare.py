@@ -17,7 +17,7 @@ from ._front import (
     write_facts,
 )
 from ._interrupt import Interrupts
-from ._talk import CliError, check_writable, data, print_json, reported, talk
+from ._talk import CliError, check_writable, data, print_json, print_table, reported, talk
 from ._values import count, parse_duration
 
 if TYPE_CHECKING:
@@ -204,16 +204,10 @@ def _trees(folder: Path, agreements: "LandscapeAgreements | None") -> dict[str, 
 
 def _show(agreements: "LandscapeAgreements") -> None:
     """The table of landscapes, for people."""
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("landscape")
-    rows = [list(record.cells(agreements.temperature)) for record in agreements.records]
-    for heading, _ in rows[0]:
-        table.add_column(heading, justify="right", overflow="fold")
-    for record, row in zip(agreements.records, rows, strict=True):
-        table.add_row(record.name, *(text for _, text in row))
-    console = data()
-    console.width = max(console.width, 130)
-    console.print()
-    console.print(table)
+    cells = [list(record.cells(agreements.temperature)) for record in agreements.records]
+    rows = [
+        [record.name, *(text for _, text in row)]
+        for record, row in zip(agreements.records, cells, strict=True)
+    ]
+    data().print()
+    print_table(["landscape", *(heading for heading, _ in cells[0])], rows)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ._talk import CliError, data
+from ._talk import CliError, print_table
 from ._values import duration
 
 if TYPE_CHECKING:
@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 
 _EVERY = 5.0
 """Seconds between lines of progress."""
-
-_WIDE = 118
-"""Columns that the table needs beside the names, however narrow the terminal is thought to be."""
 
 TABLE = "table.json"
 """Where a folder keeps its table."""
@@ -100,43 +97,32 @@ def draw_front(front: "Front", anchor: "Measurement | None", path: Path) -> None
     save_figure(plot_front(front, anchor), path)
 
 
-_MARK = " *"
-
 _COLUMNS = (
     ("energy / kcal/mol", "energy_rmse", ".3g"),
     ("force / kcal/(mol Å)", "force_rmse", ".3g"),
     ("hot force", "ood_force_rmse", ".3g"),
     ("µs", "micros", ".0f"),
-    ("µs of 100", "micros_100", ".1f"),
-    ("µs of 1000", "micros_1000", ".1f"),
-    ("whole ps", "survival_ps", ".3g"),
-    ("drift 0.5 fs", "drift", ".1e"),
-    ("drift 1 fs", "drift_1fs", ".1e"),
+    ("µs each / of 100", "micros_100", ".1f"),
+    ("µs each / of 1000", "micros_1000", ".1f"),
+    ("whole / ps", "survival_ps", ".3g"),
+    ("drift / 0.5 fs", "drift", ".1e"),
+    ("drift / 1 fs", "drift_1fs", ".1e"),
     ("fit / s", "train_seconds", ".0f"),
 )
 
 
 def show_front(front: "Front", anchor: "Measurement | None") -> None:
     """The table, for people."""
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    longest = max((len(record.name) for record in front.records), default=0)
-    table.add_column("force field", min_width=longest + len(_MARK))
-    table.add_column("parameters", justify="right")
-    for heading, _, _ in _COLUMNS:
-        table.add_column(heading, justify="right", overflow="fold")
     best = set(front.best)
-    for record in (*front.records, *([anchor] if anchor else [])):
-        mark = _MARK if record in best else ""
-        table.add_row(
-            record.name + mark,
+    rows = [
+        [
+            record.name + (" *" if record in best else ""),
             f"{record.parameters:,}",
             *(record.text(field, form) for _, field, form in _COLUMNS),
-        )
-    console = data()
-    console.width = max(console.width, _WIDE + longest)
-    console.print(table)
+        ]
+        for record in (*front.records, *([anchor] if anchor else []))
+    ]
+    print_table(["force field", "parameters", *(heading for heading, _, _ in _COLUMNS)], rows)
 
 
 def leading(front: "Front") -> str:

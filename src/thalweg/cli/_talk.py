@@ -5,7 +5,7 @@ import json
 import os
 import sys
 import traceback as tracebacks
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +45,25 @@ def print_json(value: Any) -> None:
     """One JSON object on standard output."""
     text = json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False)
     sys.stdout.write(text + "\n")
+
+
+def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """A table on standard output, names left and numbers right, units below their headings.
+
+    Lines are as long as they must be: a reader can scroll, but cannot guess digits.
+    """
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for place, heading in enumerate(headings):
+        text = heading.replace(" / ", "\n")
+        table.add_column(text, justify="right" if place else "left", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    console = data()
+    whole = console.measure(table, options=console.options.update(width=10_000)).maximum
+    console.width = max(console.width, whole)
+    console.print(table)
 
 
 def reported(command: Callable[..., None]) -> Callable[..., None]:

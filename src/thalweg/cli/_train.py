@@ -14,8 +14,8 @@ from ._talk import (
     EXIT_FAILED,
     CliError,
     check_writable,
-    data,
     print_json,
+    print_table,
     reported,
     talk,
 )
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 
 _EVERY = 5.0
 """Seconds between lines of progress."""
-
-_WIDE = 130
-"""Columns that the table needs, however narrow the terminal is thought to be."""
 
 _TASKS = ("digits", "sdigits", "psdigits", "mnist", "smnist", "psmnist", "adding", "copy")
 
@@ -305,13 +302,9 @@ def _amount(value: "Interval", *, share: bool) -> str:
 
 def _show(found: "Comparison") -> None:
     """The table, for people."""
-    from rich.table import Table
-
     share = found.score_name == "accuracy"
     published = any(row.published for row in found.rows)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for i, heading in enumerate(_headings(found.score_name, published=published)):
-        table.add_column(heading, justify="left" if i == 0 else "right", overflow="fold")
+    rows = []
     for row in found.rows:
         cells = [
             row.model,
@@ -323,10 +316,8 @@ def _show(found: "Comparison") -> None:
             f"{row.largest_gradient:.3g}",
             _stability(row),
         ]
-        table.add_row(*cells, *([row.published or "-"] if published else []))
-    console = data()
-    console.width = max(console.width, _WIDE)
-    console.print(table)
+        rows.append([*cells, *([row.published or "-"] if published else [])])
+    print_table(_headings(found.score_name, published=published), rows)
 
 
 def _headings(score: str, *, published: bool) -> list[str]:

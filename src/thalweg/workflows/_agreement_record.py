@@ -168,7 +168,7 @@ class Judge:
             barrier_error=0.0,
             heat_capacity=own.heat_capacity,
             lowest=0.0,
-            log_rate=0.0 * own.log_rate,
+            log_rate=abs(0.0 * own.log_rate),
             harmonic=own.harmonic,
         )
 
