@@ -2,8 +2,7 @@
 
 A space is the only thing that knows the shape behind a flat vector. Algorithms ask it four
 questions: how to ravel and unravel, where a displaced point really lies (`retract`), how far
-apart two points are in it (`difference`), and beyond which size a point counts as lost
-(`extent`).
+apart two points are in it (`difference`), and which points are lost to it (`extent`, `contains`).
 """
 
 import abc
@@ -14,7 +13,7 @@ import jax
 import jax.flatten_util
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Bool, Float, PyTree
 
 from ._shapes import Block, Point
 
@@ -48,6 +47,13 @@ class AbstractSpace(eqx.Module):
     @abc.abstractmethod
     def difference(self, x: Block, y: Block) -> Block:
         """The shortest displacement from `x` to `y`."""
+
+    def contains(self, x: Float[np.ndarray, "points dof"]) -> Bool[np.ndarray, " points"]:
+        """Whether points, one a row, belong to the region of interest: within the extent.
+
+        Searches may cross other regions; what they find there is not kept.
+        """
+        return np.max(np.abs(x), axis=1) <= self.extent
 
 
 class FreeSpace(AbstractSpace):

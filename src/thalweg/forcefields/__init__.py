@@ -37,6 +37,7 @@ from ._block import Geometry as Geometry
 from ._block import Quantity as Quantity
 from ._bonded import HarmonicAngles as HarmonicAngles
 from ._bonded import HarmonicBonds as HarmonicBonds
+from ._bonded_space import BondedSpace as BondedSpace
 from ._check import check_positions as check_positions
 from ._check import check_structure as check_structure
 from ._cmap import CorrectionMaps as CorrectionMaps

@@ -29,6 +29,7 @@ from thalweg.core import (
     NormalStart,
     System,
 )
+from thalweg.forcefields import BondedSpace, Topology
 from thalweg.forcefields.fitting import Dataset
 from thalweg.storage import Format, guarded, open_database
 
@@ -428,8 +429,13 @@ def label_system(
     charge: int = 0,
     workers: int = 1,
     name: str = "molecule",
+    topology: Topology | None = None,
 ) -> System:
     """The system of one molecule under a label method: the reference landscape.
+
+    A level of theory knows reactions, whose products are other molecules. With a topology what is
+    found with a bond 0.5 Å off its length in the given geometry is not kept, and counted as
+    `escaped`.
 
     Args:
         numbers: Atomic numbers.
@@ -438,14 +444,19 @@ def label_system(
         charge: Total charge.
         workers: Processes that share the evaluations.
         name: What the system is called.
+        topology: Whose bonds must hold; by default reactions are part of the landscape.
     """
     x = np.asarray(positions, float)
     x = x - x.mean(axis=0)
+    extent = 2.0 * float(np.abs(x).max()) + 0.4
+    space = FreeSpace(x.shape, extent=extent)
+    if topology is not None:
+        space = BondedSpace.of(topology, x, extent=extent)
     elements = np.asarray(numbers, np.int32)
     return System(
         label_energy(elements, method.sharpened(), charge=charge, workers=workers),
         name=name,
-        space=FreeSpace(x.shape, extent=2.0 * float(np.abs(x).max()) + 0.4),
+        space=space,
         symmetry=label_symmetry(elements, x, method, charge),
         start=NormalStart(jnp.asarray(x.reshape(-1)), 0.03),
         units=KJ,

@@ -151,7 +151,9 @@ class Collector:
         ids = np.full(len(items), -1, np.int64)
         fresh = []
         features = fingerprints(self.system.symmetry, finished.x)
-        for row, outcome in enumerate(finished.outcome.tolist()):
+        lost = (finished.outcome == Outcome.success) & ~self.system.space.contains(finished.x)
+        outcomes = np.where(lost, int(Outcome.escaped), finished.outcome)
+        for row, outcome in enumerate(outcomes.tolist()):
             if outcome != Outcome.success:
                 failures = self._findings.failures.setdefault((kind, Outcome(outcome)), [])
                 failures.append(int(items[row]))

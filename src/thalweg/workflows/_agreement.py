@@ -100,8 +100,9 @@ def landscape_agreement(
     maps = {name: mapper.mapped(system, config.budget) for name, system in systems.items()}
     guide = maps[seeds_from or list(maps)[-1]]
     truth = label_system(
-        molecule.numbers, molecule.positions, method, charge=molecule.charge, name=REFERENCE
-    )
+        molecule.numbers, molecule.positions, method, charge=molecule.charge, name=REFERENCE,
+        topology=molecule.topology(),
+    )  # fmt: skip
     truth = dataclasses.replace(truth, start=next(iter(systems.values())).start)
     mapper.seed(truth, Seeds.low(maps, guide, config.seeds), goes_on=True)
     target = mapper.mapped(truth, config.reference_budget)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from thalweg.core import ArgumentError
-from thalweg.forcefields import Topology
+from thalweg.core import ArgumentError, FreeSpace
+from thalweg.forcefields import BondedSpace, Topology
 
 METHANE = [(0, 1), (0, 2), (0, 3), (0, 4)]
 BUTANE = [(0, 1), (1, 2), (2, 3)]
@@ -44,3 +44,15 @@ def test_bonds_may_come_from_numpy():
 def test_a_wrong_topology_is_refused_by_bond_or_atom(wrong, message):
     with pytest.raises(ArgumentError, match=message):
         _methane(**wrong)
+
+
+def test_a_molecule_whose_bonds_are_broken_is_another():
+    chain = Topology.from_bonds([6] * 4, BUTANE, masses=[12.0] * 4)
+    x = 0.15 * np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [2, 1, 0.0]])
+    space = BondedSpace.of(chain, x, extent=1.0)
+    broken, bent, far = x.copy(), x.copy(), x + 2.0
+    broken[3, 0] += 0.06
+    bent[3] = x[2] + 0.15 * np.array([0, 0, 1.0])
+    points = np.stack([x, broken, bent, far, x * np.nan]).reshape(5, -1)
+    assert space.contains(points).tolist() == [True, False, True, False, False]
+    assert FreeSpace((4, 3)).contains(points[:4]).all()

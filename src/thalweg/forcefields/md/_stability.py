@@ -10,12 +10,10 @@ import math
 import numpy as np
 
 from thalweg.core import KJ, METAL, ArgumentError
+from thalweg.forcefields._bonded_space import OFF
 
 from ._observables import bond_lengths
 from ._run import Trajectory
-
-OFF = 0.05
-"""Deviation of a bond, in nm, from which a molecule counts as broken."""
 
 _MEV = KJ.convert_energy(1.0, METAL) * 1e3
 
