@@ -45,7 +45,8 @@ _MESSAGES = {
         "geometry or lower `max_step`"
     ),
     Outcome.escaped: (
-        "the point left the system's extent (atoms flew apart, or a parameter ran away); "
+        "the point left the system's extent (atoms flew apart, or a parameter ran away), or ended "
+        "outside what its space contains (a bond broke); "
         "add a container or a confining term (an L2 penalty), or raise the space's `extent`"
     ),
     Outcome.collapsed: "the energy fell below the system's floor: it is unbounded below here",
