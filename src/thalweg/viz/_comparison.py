@@ -155,7 +155,7 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
         for row in rows
     )
     table = f'<table class="rows"><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>'
-    return f'<div class="scroller">{table}</div>'
+    return f'<div class="whole">{table}</div>'
 
 
 def _figure(figure: Any) -> str:
