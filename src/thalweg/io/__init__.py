@@ -40,10 +40,10 @@ from ._label_methods import OpenmmSystem as OpenmmSystem
 from ._label_methods import Pyscf as Pyscf
 from ._label_methods import Xtb as Xtb
 from ._label_methods import label_method as label_method
+from ._label_system import label_energy as label_energy
+from ._label_system import label_system as label_system
 from ._labels import LabelProgress as LabelProgress
 from ._labels import label as label
-from ._labels import label_energy as label_energy
-from ._labels import label_system as label_system
 from ._mmff import forcefield_from_mmff as forcefield_from_mmff
 from ._mmff import generic_forcefield as generic_forcefield
 from ._molecule import Molecule as Molecule
